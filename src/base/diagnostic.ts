@@ -1,0 +1,67 @@
+// What the compiler tells its user: a code from the catalogue, a place, both facts, one next step.
+import type { Span } from "./span.ts";
+
+export type Severity = "error" | "warning" | "hint";
+
+/** A second place that explains the first: where a size came from, the calls in between. */
+export interface Note {
+  readonly message: string;
+  readonly span?: Span | undefined;
+}
+
+export interface Diagnostic {
+  /** `phase/what`, stable: `nnc explain CODE` prints its page. */
+  readonly code: string;
+  readonly severity: Severity;
+  readonly message: string;
+  /** One sentence saying what to change. */
+  readonly help?: string | undefined;
+  readonly span?: Span | undefined;
+  readonly notes: readonly Note[];
+}
+
+/** One catalogue entry. `P` are the facts its text is made of, checked by the type checker at every use. */
+export interface Entry<P> {
+  readonly severity: Severity;
+  message(facts: P): string;
+  help?(facts: P): string | undefined;
+  /** The page: why this is an error, and a whole small file that fails with it and one that is mended. */
+  readonly page: { readonly explain: string; readonly bad?: string; readonly good?: string };
+}
+
+/** Declares an entry; the type argument names its facts. */
+export const entry = <P>(definition: Entry<P>): Entry<P> => definition;
+
+type FactsOf<E> = E extends Entry<infer P> ? P : never;
+
+/** Makes a diagnostic from an entry. Entries are kept in `diagnostics/*.ts`, one object per phase, keyed by code. */
+export function diagnose<C extends Record<string, Entry<never>>, K extends keyof C & string>(
+  catalogue: C,
+  code: K,
+  span: Span | undefined,
+  facts: FactsOf<C[K]>,
+  notes: readonly Note[] = [],
+): Diagnostic {
+  const found = catalogue[code] as unknown as Entry<FactsOf<C[K]>>;
+  return {
+    code,
+    severity: found.severity,
+    message: found.message(facts),
+    help: found.help?.(facts),
+    span,
+    notes,
+  };
+}
+
+/** Collects diagnostics; phases add to it and go on. */
+export class Reporter {
+  readonly list: Diagnostic[] = [];
+
+  add(diagnostic: Diagnostic): void {
+    this.list.push(diagnostic);
+  }
+
+  get hasErrors(): boolean {
+    return this.list.some((d) => d.severity === "error");
+  }
+}

@@ -1,0 +1,8 @@
+declare module "*.nn" {
+  const text: string;
+  export default text;
+}
+declare module "nnc:runtime" {
+  const text: string;
+  export default text;
+}
