@@ -425,7 +425,7 @@ export function full(b: Builder, value: number, type: TensorType): NodeId {
   return type.shape.length === 0 ? constant : b.node("broadcast", [constant], { shape: type.shape });
 }
 
-/** Sums a cotangent of a broadcast shape down to `shape`; unchanged where it has that shape already. */
+/** A cotangent of the broadcast shape summed down to `shape`; one that is the same along some dimensions, spread. */
 export function unbroadcast(b: Builder, ct: NodeId, shape: Shape): NodeId {
   const from = b.type(ct).shape;
   if (sameShape(from, shape)) return ct;
@@ -433,6 +433,8 @@ export function unbroadcast(b: Builder, ct: NodeId, shape: Shape): NodeId {
   const axes = from.flatMap((size, axis) =>
     axis < lead || (shape[axis - lead] === 1 && !sameDim(size, 1)) ? [axis] : [],
   );
-  const summed = b.node("sum", [ct], { axes, keepdims: false });
-  return sameShape(b.type(summed).shape, shape) ? summed : b.node("reshape", [summed], { shape });
+  const kept = lead < 0 ? from : from.slice(lead).map((size, axis) => (axes.includes(lead + axis) ? 1 : size));
+  const summed = axes.length === 0 ? ct : b.node("sum", [ct], { axes, keepdims: false });
+  const aligned = sameShape(b.type(summed).shape, kept) ? summed : b.node("reshape", [summed], { shape: kept });
+  return sameShape(kept, shape) ? aligned : b.node("broadcast", [aligned], { shape });
 }
