@@ -54,7 +54,9 @@ export interface ColumnManifest extends TensorInfo {
 
 /** A value in `data = source(…)`, as plain JSON: a number, a text, a flag, `{ range: [from, to] }` or a list of these. */
 export type DataArgument =
-  | number | string | boolean
+  | number
+  | string
+  | boolean
   | { readonly range: readonly [number | null, number | null] }
   | readonly DataArgument[];
 

@@ -1,0 +1,20 @@
+// Limits of the readers, by name: what a file may cost before it is refused.
+
+const MiB = 1024 * 1024;
+
+export const limits = {
+  /** Longest header of a safetensors file: 100,000 tensors take about 10 MiB. */
+  safetensorsHeader: 32 * MiB,
+  /** Most bytes that a gzip file may unpack to, in memory. */
+  unpacked: 1024 * MiB,
+  /** A file up to this size is read into memory at once; a longer one by position. */
+  inMemory: 256 * MiB,
+  /** Longest csv file. */
+  csv: 128 * MiB,
+  /** Longest text file. */
+  text: 128 * MiB,
+  /** Most rows of a data set. */
+  rows: 2 ** 31 - 1,
+  /** Bytes read at a time while elements are converted. */
+  readPiece: 4 * MiB,
+} as const;

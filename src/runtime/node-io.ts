@@ -1,0 +1,59 @@
+// Node's surroundings for the runtime: terminal, clock, signals. The only file besides node-files.ts that knows Node.
+import { homedir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import type { Io } from "./io.ts";
+import { nodeFiles } from "./node-files.ts";
+
+export interface NodeIoOptions {
+  readonly folder?: string;
+  readonly program?: string;
+}
+
+/** Writing to a closed pipe (`| head`) is no error: the rest is dropped and the run goes on. */
+function stream(target: NodeJS.WriteStream): (text: string) => void {
+  let closed = false;
+  target.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+    closed = true;
+  });
+  return (text) => {
+    if (!closed) target.write(text);
+  };
+}
+
+let streams: { readonly print: (text: string) => void; readonly warn: (text: string) => void } | undefined;
+
+export function nodeIo(options: NodeIoOptions = {}): Io {
+  // One listener per stream, however many of these are made.
+  streams ??= { print: stream(process.stdout), warn: stream(process.stderr) };
+  const script = process.argv[1] ?? "trainer";
+  return {
+    files: nodeFiles,
+    folder: options.folder ?? dirname(script),
+    program: options.program ?? `node ${basename(script)}`,
+    cache: cacheFolder(),
+    env: (name) => process.env[name] || undefined,
+    print: streams.print,
+    warn: streams.warn,
+    isTerminal: process.stdout.isTTY === true && process.env["TERM"] !== "dumb",
+    width: () => process.stdout.columns ?? 80,
+    now: () => performance.now(),
+    pause: () => new Promise((resolve) => setImmediate(resolve)),
+    onInterrupt(handler) {
+      const interrupt = () => handler(130);
+      const terminate = () => handler(143);
+      process.on("SIGINT", interrupt);
+      process.on("SIGTERM", terminate);
+      return () => {
+        process.off("SIGINT", interrupt);
+        process.off("SIGTERM", terminate);
+      };
+    },
+    exit: (code) => process.exit(code),
+  };
+}
+
+function cacheFolder(): string | undefined {
+  const base = process.env["XDG_CACHE_HOME"] || (homedir() && join(homedir(), ".cache"));
+  return base ? join(base, "nnc") : undefined;
+}

@@ -1,0 +1,78 @@
+// A mistake that the user can mend: what is wrong, and one next step. Thrown here, printed by `main` or the CLI, never traced.
+
+/** `area/what`; every code has its page in the catalogue of diagnostics. */
+export type ErrorCode =
+  | "file/missing"
+  | "file/unreadable"
+  | "file/unwritable"
+  | "file/outside"
+  | "file/too-large"
+  | "data/source"
+  | "data/argument"
+  | "data/missing"
+  | "data/fetch"
+  | "data/hash"
+  | "data/columns"
+  | "data/column-size"
+  | "data/column-type"
+  | "data/value"
+  | "data/range"
+  | "data/no-rows"
+  | "data/row-counts"
+  | "data/idx"
+  | "data/gzip"
+  | "data/npy"
+  | "data/csv"
+  | "data/text"
+  | "data/images"
+  | "params/format"
+  | "params/names"
+  | "params/shape"
+  | "params/value"
+  | "train/no-data"
+  | "train/no-loss"
+  | "train/checkpoint"
+  | "usage/option"
+  | "usage/batch"
+  | "usage/value";
+
+export class UserError extends Error {
+  readonly code: ErrorCode;
+  /** One sentence saying what to change. */
+  readonly help: string | undefined;
+
+  constructor(code: ErrorCode, message: string, help?: string) {
+    super(message);
+    this.name = "UserError";
+    this.code = code;
+    this.help = help;
+  }
+}
+
+/** Text of unknown origin inside a message: quoted, without terminal escapes, at most 80 characters. */
+export function quoted(text: string): string {
+  const short = text.length > 80 ? `${text.slice(0, 76)} …` : text;
+  // Beyond what JSON escapes: C1 controls, line separators and the marks that reverse a line's direction.
+  return JSON.stringify(short).replace(
+    /[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** "3 rows", "1 row". */
+export const count = (n: number, noun: string): string => `${grouped(n)} ${noun}${n === 1 ? "" : "s"}`;
+
+/** 60000 as "60,000". */
+export const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
+
+/** A size for people: "512 MiB". */
+export function bytesText(n: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let value = n;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : Number(value.toFixed(1))} ${units[unit]}`;
+}
