@@ -105,7 +105,7 @@ function expandGradients(graph: Graph, ops: OpTable): Graph {
 }
 
 /** The nodes that a derived op stands for, or undefined if it has stages of its own. */
-export function expansion(b: Builder, node: Node, inputs: readonly NodeId[]): NodeId | undefined {
+function expansion(b: Builder, node: Node, inputs: readonly NodeId[]): NodeId | undefined {
   const types = inputs.map((id) => b.type(id));
   const lowering = b.ops.get(node.op)!.lower(types, node.attrs, node.type);
   return lowering.kind === "expand" ? lowering.build(b, inputs) : undefined;

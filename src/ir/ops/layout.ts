@@ -333,8 +333,10 @@ export const slice: OpDef<SliceAttrs> = {
     const wrong = checkOperands("slice", [x!], movable);
     if (wrong) return wrong;
     const rank = x!.shape.length;
-    if (starts.length !== rank || sizes.length !== rank)
-      return refuse("shape/axis", { op: "slice", axis: Math.max(starts.length, sizes.length), rank }, 0);
+    if (starts.length !== rank || sizes.length !== rank) {
+      const axis = Math.min(starts.length, sizes.length, rank);
+      return refuse("shape/slice", { axis, from: 0, to: 0, size: 0, shape: shapeText(x!.shape) }, 0);
+    }
     for (const [axis, size] of x!.shape.entries()) {
       const start = starts[axis]!;
       const end = addDims(start, sizes[axis]!);
