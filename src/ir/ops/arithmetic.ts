@@ -27,6 +27,12 @@ const binaryErrors = [
   { inputs: [bool(3), f32(3)], code: "type/operand" },
 ];
 
+/** Applications that a binary op of f32 alone refuses. */
+const floatErrors = [
+  { inputs: [f32(3), f32(4)], code: "shape/broadcast" },
+  { inputs: [f32(3), i32(3)], code: "type/operand" },
+];
+
 // f(a, b) = a + b, f'(a, b) = 1, 1
 export const add: OpDef = {
   ...applies("add", "add", numbers),
@@ -107,7 +113,7 @@ export const div: OpDef = {
     { inputs: [given(f32(2, 2), 1, 2, 3, -4), vec(2, 8)], expect: [0.5, 0.25, 1.5, -0.5] },
     { inputs: [scalar(1), given(f32(rows(), 1), 4, -0.5)], rows: 2, expect: [0.25, -2] },
   ],
-  errors: [{ inputs: [i32(2), i32(2)], code: "type/operand" }, ...binaryErrors],
+  errors: floatErrors,
 };
 
 // f(a, b) = a - b floor(a / b), f'(a, b) = 1, -floor(a / b)
@@ -164,7 +170,7 @@ export const pow: OpDef = {
     },
     { inputs: [vec(0, 0), vec(0, 2)], expect: [1, 0], kink: true },
   ],
-  errors: [{ inputs: [i32(2), i32(2)], code: "type/operand" }, ...binaryErrors],
+  errors: floatErrors,
 };
 
 // f(a, b) = max(a, b), f'(a, b) = [a >= b], [a < b]

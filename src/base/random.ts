@@ -1,0 +1,127 @@
+// Random numbers as pure functions of (seed, step, key, index). Integer arithmetic, IEEE +, *, / and sqrt only, so that every
+// target gets the same bits; never Math.log or Math.cos, which differ between engines. Imports nothing: trainers bundle it.
+
+/** A bijection of 32-bit words that avalanches (lowbias32 of C. Wellons' hash prospector: bias 0.17). */
+export function mix(word: number): number {
+  let x = word | 0;
+  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+  return (x ^ (x >>> 16)) >>> 0;
+}
+
+/** The 32-bit number of a key: FNV-1a over its UTF-16 units, mixed. */
+export function keyHash(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    hash = Math.imul(hash ^ (unit & 0xff), 0x01000193);
+    hash = Math.imul(hash ^ (unit >>> 8), 0x01000193);
+  }
+  return mix(hash);
+}
+
+// A stream is named by two words. Both depend on all of seed, step and key, and either kind of overlap (an equal word) leaves
+// the other to tell streams apart. Kernels take the words once and then hash each index with them.
+
+const word = (salt: number, seed: number, step: number, key: number): number => {
+  let x = mix(salt ^ (seed >>> 0));
+  x = mix(x ^ ((seed / 4294967296) >>> 0) ^ 0x632be5ab);
+  x = mix(x ^ (step >>> 0) ^ 0x85157af5);
+  return mix(x ^ key);
+};
+
+/** First word of the stream. */
+export const streamA = (seed: number, step: number, key: number): number => word(0x9e3779b9, seed, step, key);
+
+/** Second word of the stream. */
+export const streamB = (seed: number, step: number, key: number): number => word(0x3c6ef372, seed, step, key);
+
+/** 32 random bits: element `index` of the stream (a, b). */
+export const bitsOf = (a: number, b: number, index: number): number => mix(mix(index ^ a) ^ b);
+
+/** A multiple of 2^-24 in 0 <= u < 1: exact in f32. */
+export const uniformOf = (a: number, b: number, index: number): number => (bitsOf(a, b, index) >>> 8) / 16777216;
+
+/** A standard normal number, rounded to f32. */
+export const normalOf = (a: number, b: number, index: number): number => Math.fround(quantileOf(bitsOf(a, b, index)));
+
+export const uniformAt = (seed: number, step: number, key: number, index: number): number =>
+  uniformOf(streamA(seed, step, key), streamB(seed, step, key), index);
+
+export const normalAt = (seed: number, step: number, key: number, index: number): number =>
+  normalOf(streamA(seed, step, key), streamB(seed, step, key), index);
+
+/**
+ * The normal quantile at p = (bits + 1/2) / 2^32, so |z| < 6.34. Wichura's algorithm AS 241 (PPND16), whose relative error
+ * is about 1e-16; its far tail (p < e^-25) cannot be reached from 32 bits and is left out.
+ */
+export function quantileOf(bits: number): number {
+  // q = p - 1/2 is an odd multiple of 2^-33: exact.
+  const q = (bits - 2147483647.5) / 4294967296;
+  if (q >= -0.425 && q <= 0.425) {
+    const r = 0.180625 - q * q;
+    const over =
+      ((((((2509.0809287301227 * r + 33430.57558358813) * r + 67265.7709270087) * r + 45921.95393154987) * r +
+        13731.69376550946) *
+        r +
+        1971.5909503065513) *
+        r +
+        133.14166789178438) *
+        r +
+      3.3871328727963665;
+    const under =
+      ((((((5226.495278852854 * r + 28729.085735721943) * r + 39307.89580009271) * r + 21213.794301586597) * r +
+        5394.196021424751) *
+        r +
+        687.1870074920579) *
+        r +
+        42.31333070160091) *
+        r +
+      1;
+    return (q * over) / under;
+  }
+  // The nearer tail holds `odd` / 2^33 of the mass.
+  const odd = 2 * (q < 0 ? bits : 4294967295 - bits) + 1;
+  const r = Math.sqrt(33 * Math.LN2 - logOfInteger(odd)) - 1.6;
+  const over =
+    ((((((0.0007745450142783414 * r + 0.022723844989269184) * r + 0.2417807251774506) * r + 1.2704582524523684) * r +
+      3.6478483247632045) *
+      r +
+      5.769497221460691) *
+      r +
+      4.630337846156546) *
+      r +
+    1.4234371107496835;
+  const under =
+    ((((((1.0507500716444169e-9 * r + 0.0005475938084995345) * r + 0.015198666563616457) * r + 0.14810397642748008) *
+      r +
+      0.6897673349851) *
+      r +
+      1.6763848301838038) *
+      r +
+      2.053191626637759) *
+      r +
+    1;
+  return q < 0 ? -over / under : over / under;
+}
+
+/** log n for whole 1 <= n < 2^32: n = 2^e f with f about 1, and log f = 2 artanh(s) by its series; error below 4e-16 of it. */
+export function logOfInteger(n: number): number {
+  let e = 31 - Math.clz32(n);
+  let f = n / ((1 << e) >>> 0);
+  if (f > Math.SQRT2) {
+    f /= 2;
+    e++;
+  }
+  // |s| < 0.1716, so the first term left out is below 1e-17.
+  const s = (f - 1) / (f + 1);
+  const t = s * s;
+  const series =
+    (((((((((t / 21 + 1 / 19) * t + 1 / 17) * t + 1 / 15) * t + 1 / 13) * t + 1 / 11) * t + 1 / 9) * t + 1 / 7) * t +
+      1 / 5) *
+      t +
+      1 / 3) *
+      t +
+    1;
+  return e * Math.LN2 + 2 * s * series;
+}
