@@ -39,7 +39,7 @@ export interface ChainItem {
 export type Branch = Expr | Block;
 
 export type Item =
-  | { readonly kind: "rest"; readonly span: Span }
+  | { readonly kind: "rest" /** `..rest`: a second run. */; readonly name?: Name; readonly span: Span }
   | { readonly kind: "range"; readonly from?: Expr; readonly to?: Expr; readonly span: Span }
   | Expr;
 
@@ -56,7 +56,13 @@ export interface Block {
 }
 
 export type Stmt =
-  | { readonly kind: "param" | "state"; readonly name: Name; readonly type?: Type; readonly init: Expr; readonly span: Span }
+  | {
+      readonly kind: "param" | "state";
+      readonly name: Name;
+      readonly type?: Type;
+      readonly init: Expr;
+      readonly span: Span;
+    }
   | { readonly kind: "for"; readonly name: Name; readonly over: Item; readonly body: Block; readonly span: Span }
   | { readonly kind: "bind"; readonly names: readonly Name[]; readonly value: Expr; readonly span: Span }
   /** `v <- expr`. */
@@ -65,7 +71,13 @@ export type Stmt =
 
 export type Type =
   /** `f32[N, 784]`, `class[N] < 10`, `[]`; dtype unsaid means f32. */
-  | { readonly kind: "tensor"; readonly dtype?: Name; readonly sizes: readonly Size[]; readonly bound?: Expr; readonly span: Span }
+  | {
+      readonly kind: "tensor";
+      readonly dtype?: Name;
+      readonly sizes: readonly Size[];
+      readonly bound?: Expr;
+      readonly span: Span;
+    }
   /** `shape(p)`. */
   | { readonly kind: "shapeof"; readonly fn: Name; readonly of: Name; readonly span: Span };
 
