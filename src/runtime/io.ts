@@ -25,6 +25,8 @@ export interface Files {
   join(folder: string, name: string): string;
   /** Names in a folder; empty where there is none. */
   list(folder: string): readonly string[];
+  /** The first bytes of what `packed` holds, `limit` at most; undefined where it is no gzip stream. */
+  gunzipStart(packed: Uint8Array, limit: number): Uint8Array | undefined;
   /** Unpacks at most `limit` bytes; undefined where `packed` is no sound gzip stream. */
   gunzip(packed: Uint8Array, limit: number): Gunzipped | undefined;
   sha256(bytes: Uint8Array): string;

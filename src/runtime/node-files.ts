@@ -36,6 +36,7 @@ export const nodeFiles: Files = {
       return [];
     }
   },
+  gunzipStart,
   gunzip,
   sha256: (bytes) => createHash("sha256").update(bytes).digest("hex"),
   write,
@@ -105,6 +106,15 @@ function open(path: string): OpenFile | undefined {
     },
     close: () => closeSync(fd),
   };
+}
+
+function gunzipStart(packed: Uint8Array, limit: number): Uint8Array | undefined {
+  try {
+    // 4 KiB unpack to 4 MiB at most.
+    return gunzipSync(packed.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, limit);
+  } catch {
+    return undefined;
+  }
 }
 
 function gunzip(packed: Uint8Array, limit: number): Gunzipped | undefined {

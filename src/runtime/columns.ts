@@ -1,0 +1,134 @@
+// Columns of a data set: rows of numbers, in memory, read by position, or made when first asked for.
+import { decode, type ElementType, elementBytes, type Values, valuesFor } from "./elements.ts";
+import type { OpenFile } from "./io.ts";
+import { limits } from "./limits.ts";
+
+export interface Column {
+  /** Where the source names its columns. */
+  readonly name?: string;
+  /** What it is in messages: `"images.idx"`, `column 3 of "f.csv"`. */
+  readonly label: string;
+  readonly rows: number;
+  /** Sizes of one row; `[]` for one number. */
+  readonly shape: readonly number[];
+  /** All rows, or a window on them. */
+  readonly values: Values;
+  /** True where `values` always holds all rows, so that they can be checked at once. */
+  readonly whole: boolean;
+  /** What a byte is divided by where it becomes a float: 255 for pixels. */
+  readonly scale?: number;
+  /** Index in `values` at which a row begins, after making sure it is there. */
+  place(row: number): number;
+  /** Rows after `row` that follow it in `values` and are there. */
+  run(row: number): number;
+}
+
+export const widthOf = (column: { readonly shape: readonly number[] }): number =>
+  column.shape.reduce((a, b) => a * b, 1);
+
+export interface ColumnFacts {
+  readonly name?: string;
+  readonly label: string;
+  readonly shape: readonly number[];
+  readonly scale?: number;
+}
+
+export function memoryColumn(facts: ColumnFacts, rows: number, values: Values): Column {
+  const width = widthOf(facts);
+  return { ...facts, rows, values, whole: true, place: (row) => row * width, run: (row) => rows - row };
+}
+
+/** Bytes read ahead when rows are asked for in order. */
+const ahead = 256 * 1024;
+
+/** Rows that stay in the file, from byte `offset` on. Reads ahead while rows are asked for in order. */
+export function fileColumn(
+  facts: ColumnFacts,
+  rows: number,
+  file: OpenFile,
+  element: ElementType,
+  offset: number,
+): Column {
+  const width = widthOf(facts);
+  const rowBytes = width * elementBytes[element];
+  const capacity = Math.max(1, Math.min(rows, Math.floor(ahead / rowBytes)));
+  const values = valuesFor(element, capacity * width);
+  const bytes = new Uint8Array(capacity * rowBytes);
+  let first = 0;
+  let held = 0;
+  return {
+    ...facts,
+    rows,
+    values,
+    whole: false,
+    place(row) {
+      if (row < first || row >= first + held) {
+        const wanted = row === first + held ? Math.min(capacity, rows - row) : 1;
+        // Nothing is held while a read may fail.
+        held = 0;
+        const into = wanted === capacity ? bytes : bytes.subarray(0, wanted * rowBytes);
+        file.read(offset + row * rowBytes, into);
+        decode(element, into, values, wanted * width, `row ${row} of ${facts.label}`);
+        first = row;
+        held = wanted;
+      }
+      return (row - first) * width;
+    },
+    run: (row) => (row >= first && row < first + held ? first + held - row : 1),
+  };
+}
+
+/** A column over `file`: read at once where that is cheap, else left there. */
+export function columnOf(
+  facts: ColumnFacts,
+  rows: number,
+  file: OpenFile,
+  element: ElementType,
+  offset: number,
+): Column {
+  const count = rows * widthOf(facts);
+  const size = count * elementBytes[element];
+  if (size > limits.inMemory) return fileColumn(facts, rows, file, element, offset);
+  const values = valuesFor(element, count);
+  if (element === "u8") file.read(offset, values as Uint8Array);
+  else {
+    const bytes = new Uint8Array(size);
+    file.read(offset, bytes);
+    decode(element, bytes, values, count, facts.label);
+  }
+  file.close();
+  return memoryColumn(facts, rows, values);
+}
+
+/** Columns of equal shape one after another; each is opened when one of its rows is first asked for. */
+export function joinedColumn(
+  facts: ColumnFacts,
+  parts: readonly { readonly rows: number; open(): Column }[],
+  like: Values,
+): Column {
+  const opened: (Column | undefined)[] = parts.map(() => undefined);
+  let current: Column | undefined;
+  let start = 0;
+  let end = 0;
+  const find = (row: number): Column => {
+    if (current && row >= start && row < end) return current;
+    let from = 0;
+    let index = 0;
+    while (row >= from + parts[index]!.rows) from += parts[index++]!.rows;
+    opened[index] ??= parts[index]!.open();
+    current = opened[index]!;
+    start = from;
+    end = from + parts[index]!.rows;
+    return current;
+  };
+  return {
+    ...facts,
+    rows: parts.reduce((sum, part) => sum + part.rows, 0),
+    get values() {
+      return current?.values ?? like;
+    },
+    whole: false,
+    place: (row) => find(row).place(row - start),
+    run: (row) => find(row).run(row - start),
+  };
+}
