@@ -156,7 +156,7 @@ export const pick: OpDef = {
   vjp(b, ct, { inputs: [x, ids] }) {
     const { shape } = b.type(x!);
     const column = b.node("reshape", [ct], { shape: [...shape.slice(0, -1), 1] });
-    return [b.node("mul", [b.node("one_hot", [ids!], { count: shape.at(-1)! }), column]), null];
+    return [b.node("mul", [b.node("one_hot", [ids!], { count: shape.at(-1)!, picked: true }), column]), null];
   },
   lower([, ids], _, out) {
     const rank = ids!.shape.length;
@@ -195,7 +195,10 @@ export const pick: OpDef = {
   ],
 };
 
-export const one_hot: OpDef<{ readonly count: Dim }> = {
+/** `picked`: made for ids that a `pick` has read with, so that each is one of 0..count-1. */
+type OneHotAttrs = { readonly count: Dim } | { readonly count: Dim; readonly picked: true };
+
+export const one_hot: OpDef<OneHotAttrs> = {
   name: "one_hot",
   doc: {
     summary: "Rows of zeros with a one at the id: ids of any shape give shape(ids) + [count], as f32.",
