@@ -32,8 +32,10 @@ export interface Files {
   sha256(bytes: Uint8Array): string;
   /** All or nothing, on disk when it returns: the old content stays until the new one is whole. Makes missing folders. */
   write(path: string, parts: readonly Uint8Array[]): void;
-  /** Opens a log that replaces `path`; lines are buffered. */
-  log(path: string, append: boolean): LogFile;
+  /** An error where `path` could not be written later. */
+  probe(path: string): void;
+  /** Opens a log for writing after its first `keep` lines (0: anew); lines are buffered. */
+  log(path: string, keep: number): LogFile;
   remove(path: string): void;
 }
 

@@ -67,6 +67,13 @@ export interface DataManifest {
   readonly named: readonly (readonly [name: string, value: DataArgument])[];
 }
 
+/** A constant of the model, `load("f.npy")`: its numbers are read and written when a trainer starts. */
+export interface LoadManifest extends TensorInfo {
+  readonly file: string;
+  /** The tensor's name in a safetensors file. */
+  readonly tensor?: string;
+}
+
 /** All that a driver must know of a compiled model; emitted into the library as a constant. */
 export interface Manifest {
   readonly model: string;
@@ -76,6 +83,8 @@ export interface Manifest {
   readonly arenaBytes: number;
   readonly slots: readonly SlotManifest[];
   readonly columns: readonly ColumnManifest[];
+  /** Absent where the model loads no constants. */
+  readonly loads?: readonly LoadManifest[];
   /** Results of the model, by name. */
   readonly outputs: readonly TensorInfo[];
   /** Whether there is a loss (then `step` and `evaluate` do something). */

@@ -4,6 +4,7 @@ import {
   closeSync,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -40,6 +41,7 @@ export const nodeFiles: Files = {
   gunzip,
   sha256: (bytes) => createHash("sha256").update(bytes).digest("hex"),
   write,
+  probe,
   log,
   remove: (path) => rmSync(path, { force: true }),
 };
@@ -58,8 +60,10 @@ const reasons: ReadonlyMap<string, string> = new Map([
   ["ELOOP", "its links go in a circle"],
 ]);
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error);
+const codeOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error && typeof error.code === "string" ? error.code : error.message;
+};
 
 const reasonOf = (error: unknown): string => reasons.get(codeOf(error)) ?? codeOf(error);
 
@@ -175,13 +179,38 @@ function write(path: string, parts: readonly Uint8Array[]): void {
   }
 }
 
+function probe(path: string): void {
+  const temporary = `${path}.${process.pid}.${temporaries++}.tmp`;
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error("it is a folder");
+    mkdirSync(dirname(path), { recursive: true });
+    closeSync(openSync(temporary, "wx"));
+    rmSync(temporary);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
 const logBuffer = 64 * 1024;
 
-function log(path: string, append: boolean): LogFile {
+/** Length of the first `lines` lines of a file; of all of it where it has fewer. */
+function lengthOfLines(fd: number, lines: number): number {
+  const piece = new Uint8Array(logBuffer);
+  let length = 0;
+  for (let left = lines; ; ) {
+    const got = readSync(fd, piece, 0, piece.length, length);
+    if (got === 0) return length;
+    for (let i = 0; i < got; i++) if (piece[i] === 0x0a && --left === 0) return length + i + 1;
+    length += got;
+  }
+}
+
+function log(path: string, keep: number): LogFile {
   let fd: number;
   try {
     mkdirSync(dirname(path), { recursive: true });
-    fd = openSync(path, append ? "a" : "w");
+    fd = openSync(path, keep > 0 ? "a+" : "w");
+    if (keep > 0) ftruncateSync(fd, lengthOfLines(fd, keep));
   } catch (error) {
     throw unwritable(path, error);
   }

@@ -1,0 +1,118 @@
+// Checkpoints of a run: every slot, and the step. Batches follow from seed and step, random numbers too, so a resumed run
+// takes the same steps to the last bit.
+import type { Io } from "./io.ts";
+import { openGiven } from "./locate.ts";
+import { loadSlots, saveSlots } from "./parameters.ts";
+import type { Run } from "./run.ts";
+import { readHeader } from "./safetensors.ts";
+import { quoted, UserError } from "./user-error.ts";
+
+const nameOf = (step: number): string => `step-${String(step).padStart(10, "0")}.safetensors`;
+
+export class Checkpoints {
+  private readonly run: Run;
+  private readonly folder: string;
+  private readonly io: Io;
+  private writtenAtStep = 0;
+  private writtenAt: number;
+  private epochsSince = 0;
+
+  constructor(run: Run, folder: string, io: Io) {
+    this.run = run;
+    this.folder = folder;
+    this.io = io;
+    this.writtenAt = io.now();
+  }
+
+  /** Names of checkpoints, newest first. */
+  private names(): string[] {
+    return this.io.files
+      .list(this.folder)
+      .filter((name) => /^step-\d{10}\.safetensors$/.test(name))
+      .sort()
+      .reverse();
+  }
+
+  /** Whether one is to be written now; `last` where the run ends here. */
+  isDue(epochDone = false, last = false): boolean {
+    const { every } = this.run.plan.options;
+    if (epochDone) this.epochsSince++;
+    if (this.run.step === this.writtenAtStep) return false;
+    if (last) return true;
+    if (every.unit === "steps") return this.run.step - this.writtenAtStep >= every.count;
+    if (every.unit === "seconds") return this.io.now() - this.writtenAt >= every.count * 1000;
+    return this.epochsSince >= every.count;
+  }
+
+  /** Writes one and removes the oldest. A full disk is no reason to lose the run: the problem is given back. */
+  write(): UserError | undefined {
+    const { run, io, folder } = this;
+    this.writtenAt = io.now();
+    try {
+      saveSlots(run.trainer, run.plan.manifest, io.files.join(folder, nameOf(run.step)), io, this.facts());
+    } catch (error) {
+      if (error instanceof UserError) return error;
+      throw error;
+    }
+    this.writtenAtStep = run.step;
+    this.epochsSince = 0;
+    for (const name of this.names().slice(run.plan.options.keep)) io.files.remove(io.files.join(folder, name));
+    return undefined;
+  }
+
+  /** What a run must share with the checkpoint it goes on from. */
+  private facts(): Map<string, string> {
+    const { manifest, data, batch, seed, steps } = this.run.plan;
+    const slots = manifest.slots.map(({ name, dtype, shape }) => [name, dtype, shape]);
+    return new Map([
+      ["format", "nnc checkpoint 1"],
+      ["step", String(this.run.step)],
+      ["model", manifest.model],
+      ["slots", this.io.files.sha256(new TextEncoder().encode(JSON.stringify(slots)))],
+      ["data", data.name],
+      ["training rows", data.split.train.text],
+      ["batch", String(batch)],
+      ["seed", String(seed)],
+      ["planned steps", String(steps)],
+      ["shuffle", String(manifest.train!.shuffle)],
+      ["drop_last", String(manifest.train!.dropLast)],
+    ]);
+  }
+
+  /** Goes on from the newest checkpoint that is sound; from the start where there is none. */
+  resume(): void {
+    const { io, folder, run } = this;
+    for (const name of this.names()) {
+      const path = io.files.join(folder, name);
+      const file = openGiven(path, io);
+      try {
+        const { metadata } = readHeader(file);
+        this.compare(path, metadata);
+        loadSlots(run.trainer, run.plan.manifest, file);
+        run.step = Number(metadata.get("step"));
+        this.writtenAtStep = run.step;
+        return;
+      } catch (error) {
+        // One that was damaged after it was written: the one before it will do.
+        if (!(error instanceof UserError) || error.code !== "params/format") throw error;
+        io.warn(`warning: ${error.message}; taking the checkpoint before it\n`);
+      } finally {
+        file.close();
+      }
+    }
+  }
+
+  private compare(path: string, metadata: ReadonlyMap<string, string>): void {
+    const differences = [...this.facts()].filter(([key, value]) => key !== "step" && metadata.get(key) !== value);
+    const step = Number(metadata.get("step"));
+    if (differences.length === 0 && Number.isSafeInteger(step) && step >= 0) return;
+    const shown = differences
+      .slice(0, 5)
+      .map(([key, value]) => `${key} is ${quoted(metadata.get(key) ?? "not there")} there and ${quoted(value)} here`);
+    throw new UserError(
+      "train/checkpoint",
+      `${quoted(path)} is of another run: ${shown.join("; ") || "its step is no number"}`,
+      "Resume with the model, data and options that it was written with, or name another folder.",
+    );
+  }
+}

@@ -1,0 +1,263 @@
+// A training run from its first line to its last: before, epochs, after; log, checkpoints, signals, divergence.
+import { Checkpoints } from "./checkpoints.ts";
+import type { Io, LogFile } from "./io.ts";
+import type { Library } from "./library.ts";
+import type { TrainOptions } from "./options.ts";
+import { firstNonFinite, saveSlots } from "./parameters.ts";
+import { type Plan, planRun } from "./plan.ts";
+import { numberText, Report, resultsText, timeText } from "./report.ts";
+import { Run } from "./run.ts";
+import { bytesText, count, grouped, quoted, UserError } from "./user-error.ts";
+
+export const exitCodes = { done: 0, wrong: 1, usage: 2, diverged: 3, internal: 70 } as const;
+
+/** Between two looks at signals and the clock, in milliseconds. */
+const pauseInterval = 30;
+
+export async function train(library: Library, options: TrainOptions, io: Io): Promise<number> {
+  const plan = planRun(library.manifest, options, io);
+  const run = new Run(library, plan);
+  const session = new Session(run, io);
+  const stopListening = io.onInterrupt((code) => session.interrupt(code));
+  try {
+    return await session.train();
+  } finally {
+    stopListening();
+    session.closeLog();
+  }
+}
+
+class Session {
+  private log: LogFile | undefined;
+  private readonly run: Run;
+  private readonly plan: Plan;
+  private readonly io: Io;
+  private readonly report: Report;
+  private readonly checkpoints: Checkpoints | undefined;
+  /** The exit code that a signal asked for. */
+  private stopCode: number | undefined;
+  private pausedAt: number;
+
+  constructor(run: Run, io: Io) {
+    this.run = run;
+    this.plan = run.plan;
+    this.io = io;
+    const { options } = run.plan;
+    this.report = new Report(io, options.quiet);
+    this.checkpoints = options.checkpoint === undefined ? undefined : new Checkpoints(run, options.checkpoint, io);
+    if (options.resume) this.checkpoints?.resume();
+    // Found out now, not after hours.
+    if (options.save !== undefined) io.files.probe(options.save);
+    this.log = options.log === undefined ? undefined : io.files.log(options.log, run.step);
+    this.pausedAt = io.now();
+  }
+
+  /** The first signal ends the run after its step; a second one at once. */
+  interrupt(code: number): void {
+    if (this.stopCode !== undefined) this.io.exit(code);
+    this.stopCode = code;
+  }
+
+  /** Lets signals in now and then; true where one came. */
+  private readonly pause = async (): Promise<boolean> => {
+    if (this.io.now() - this.pausedAt > pauseInterval) {
+      await this.io.pause();
+      this.pausedAt = this.io.now();
+    }
+    return this.stopCode !== undefined;
+  };
+
+  async train(): Promise<number> {
+    const { run, plan, report } = this;
+    this.describe();
+    if (run.step === 0) this.before();
+    const begin = this.io.now();
+    const start = run.step;
+    const diverged = await this.epochs();
+    const seconds = (this.io.now() - begin) / 1000;
+    if (diverged) return this.diverged();
+    this.checkpoint(false, true);
+    this.save();
+    if (this.stopCode !== undefined) {
+      report.result("interrupted", `after step ${grouped(run.step)} of ${grouped(plan.stop)}${this.kept()}`);
+      return this.stopCode;
+    }
+    const steps = run.step - start;
+    if (run.step > 0) {
+      const rows = run.fillBatch(run.step - 1);
+      report.result("after training", `last batch of ${count(rows, "row")}: ${resultsText(run.evaluateBatch(rows))}`);
+    }
+    await this.evaluateHeldOut();
+    if (this.stopCode !== undefined) return this.stopCode;
+    report.line(
+      "time",
+      `${count(steps, "step")} in ${timeText(seconds)}, ${grouped(Math.round(steps / Math.max(seconds, 1e-9)))} steps/s`,
+    );
+    if (plan.options.save !== undefined) report.line("saved", plan.options.save);
+    return exitCodes.done;
+  }
+
+  private describe(): void {
+    const { report, plan } = this;
+    const { manifest, data } = plan;
+    const params = manifest.slots.filter((slot) => slot.kind === "param");
+    const numbers = params.reduce(
+      (sum, slot) => sum + slot.shape.reduce<number>((n, dim) => n * (typeof dim === "number" ? dim : 0), 1),
+      0,
+    );
+    report.line("model", `${manifest.model}, ${count(numbers, "parameter")} in ${count(params.length, "tensor")}`);
+    report.line(
+      "compiled",
+      `for ${manifest.target}, up to ${count(manifest.batch, "row")} per step, arena ${bytesText(manifest.arenaBytes)}`,
+    );
+    report.line("data", `${data.title}, ${data.from}`);
+    const held = [
+      data.split.valid.count > 0 ? `, validation ${grouped(data.split.valid.count)}` : "",
+      data.split.test.count > 0 ? `, test ${grouped(data.split.test.count)}` : "",
+    ].join("");
+    report.line("rows", `training ${grouped(data.split.train.count)}${held}`);
+    const stop = plan.stop < plan.steps ? `, stopping after ${grouped(plan.stop)}` : "";
+    report.line(
+      "steps",
+      `${grouped(plan.steps)}: ${count(plan.epochs, "epoch")} of ${grouped(plan.batches.perEpoch)}, ${count(plan.batch, "row")} each, seed ${plan.seed}${stop}`,
+    );
+    if (this.run.step > 0) report.line("resumed", `after step ${grouped(this.run.step)}`);
+  }
+
+  /** The first batch as the untrained model sees it. */
+  private before(): void {
+    const { run, report, plan } = this;
+    const rows = run.fillBatch(0);
+    const results = run.evaluateBatch(rows);
+    const [output] = plan.manifest.outputs;
+    if (output) {
+      const values = run.trainer.read(output.name);
+      const sizes = output.shape.map((dim) => (typeof dim === "number" ? dim : dim.perRow * rows));
+      const width = sizes.slice(1).reduce((a, b) => a * b, 1);
+      const shown = Array.from(values.subarray(0, Math.min(width, 10)), numberText).join(" ");
+      report.line(
+        "first prediction",
+        `${shown}${width > 10 ? " …" : ""}  (row 0 of ${output.name} [${sizes.join(", ")}])`,
+      );
+    }
+    report.line("before training", `first batch of ${count(rows, "row")}: ${resultsText(results)}`);
+  }
+
+  /** Trains until all is done, a signal came or the loss is no number any more (then true). */
+  private async epochs(): Promise<boolean> {
+    const { run, plan, report, io } = this;
+    const { perEpoch } = plan.batches;
+    const begin = io.now();
+    const start = run.step;
+    let epochBegin = begin;
+    let rowsSeen = 0;
+    let epochRows = 0;
+    let lossSum = 0;
+    while (run.step < plan.stop && this.stopCode === undefined) {
+      const epoch = Math.floor(run.step / perEpoch);
+      const rows = run.next();
+      const { loss } = run;
+      this.writeLog(epoch, loss, rows);
+      if (!Number.isFinite(loss)) return true;
+      lossSum += loss * rows;
+      epochRows += rows;
+      rowsSeen += rows;
+      const done = run.step % perEpoch === 0;
+      const now = io.now();
+      if (!done && now - this.pausedAt <= pauseInterval && !this.checkpoints?.isDue()) continue;
+      const elapsed = Math.max(now - begin, 1e-3) / 1000;
+      const progress = {
+        epoch,
+        epochs: plan.epochs,
+        step: done ? perEpoch : run.step % perEpoch,
+        perEpoch,
+        loss: lossSum / epochRows,
+        rowsPerSecond: rowsSeen / elapsed,
+        secondsLeft: ((plan.stop - run.step) * elapsed) / (run.step - start),
+      };
+      if (done) {
+        report.epochDone(progress, (now - epochBegin) / 1000);
+        epochBegin = now;
+        lossSum = 0;
+        epochRows = 0;
+      } else report.progress(progress);
+      this.checkpoint(done);
+      await this.pause();
+    }
+    return false;
+  }
+
+  private writeLog(epoch: number, loss: number, rows: number): void {
+    if (!this.log) return;
+    // JSON has no NaN: a loss that is no number is written as null.
+    const value = Number.isFinite(loss) ? loss : null;
+    const data = JSON.stringify(this.plan.data.name);
+    this.guardLog((log) =>
+      log.write(`{"step":${this.run.step},"epoch":${epoch + 1},"loss":${value},"rows":${rows},"data":${data}}\n`),
+    );
+  }
+
+  /** A log that cannot be written any more is no reason to lose the run. */
+  private guardLog(action: (log: LogFile) => void): void {
+    try {
+      if (this.log) action(this.log);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.log = undefined;
+      this.report.clear();
+      this.io.warn(`warning: ${error.message}; the run goes on without a log\n`);
+    }
+  }
+
+  closeLog(): void {
+    this.guardLog((log) => log.close());
+  }
+
+  private checkpoint(epochDone: boolean, last = false): void {
+    if (!this.checkpoints?.isDue(epochDone, last)) return;
+    // A resumed run appends to the log: what it holds must reach as far as the checkpoint.
+    this.guardLog((log) => log.flush());
+    const problem = this.checkpoints.write();
+    if (problem) {
+      this.report.clear();
+      this.io.warn(`warning: ${problem.message}; trying again at the next interval\n`);
+    }
+  }
+
+  private save(): void {
+    const { options, manifest } = this.plan;
+    if (options.save === undefined) return;
+    saveSlots(this.run.trainer, manifest, options.save, this.io);
+  }
+
+  /** Where the state of an interrupted run is. */
+  private kept(): string {
+    const { save, checkpoint } = this.plan.options;
+    if (checkpoint !== undefined) return `; go on with --resume --checkpoint ${checkpoint}`;
+    return save === undefined ? "" : `; parameters are in ${quoted(save)}`;
+  }
+
+  private async evaluateHeldOut(): Promise<void> {
+    const { split } = this.plan.data;
+    for (const [label, rows] of [
+      ["validation", split.valid],
+      ["test", split.test],
+    ] as const) {
+      // The test rows are kept for the end of all trials: they are used where there is nothing else to judge by.
+      if (rows.count === 0 || (label === "test" && split.valid.count > 0)) continue;
+      const results = await this.run.evaluate(rows, this.pause);
+      if (results) this.report.result(label, `${count(rows.count, "row")}: ${resultsText(results)}`);
+    }
+  }
+
+  private diverged(): number {
+    const { run, plan, report, io } = this;
+    report.clear();
+    const tensor = firstNonFinite(run.trainer, plan.manifest);
+    const where = tensor === undefined ? "" : `; the first tensor with such a number is ${quoted(tensor)}`;
+    const epoch = Math.floor((run.step - 1) / plan.batches.perEpoch) + 1;
+    io.warn(`diverged: the loss is ${run.loss} at step ${run.step} (epoch ${epoch})${where}\n`);
+    io.warn("  Lower the learning rate, or look for log(0), a division by 0 or numbers out of range in the data.\n");
+    return exitCodes.diverged;
+  }
+}

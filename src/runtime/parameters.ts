@@ -1,0 +1,106 @@
+// Parameters and states to and from safetensors files, by name and in their logical shapes.
+import type { Io, OpenFile } from "./io.ts";
+import type { Manifest, SlotManifest, Storage, Trainer } from "./library.ts";
+import { openGiven } from "./locate.ts";
+import { encodeSafetensors, readHeader, readTensor, type TensorEntry, type TensorToWrite } from "./safetensors.ts";
+import { count, quoted, UserError } from "./user-error.ts";
+
+const fileTypes: Readonly<Record<Storage, TensorToWrite["dtype"]>> = { f32: "F32", i32: "I32", bool: "BOOL", u8: "U8" };
+
+/** Slots have no N in their shapes. */
+export const sizesOf = (slot: SlotManifest): number[] =>
+  slot.shape.map((dim) => (typeof dim === "number" ? dim : Number.NaN));
+
+/** Writes all parameters and states, whole or not at all. */
+export function saveSlots(
+  trainer: Trainer,
+  manifest: Manifest,
+  path: string,
+  io: Io,
+  metadata: ReadonlyMap<string, string> = new Map(),
+): void {
+  const tensors = manifest.slots.map((slot) => ({
+    name: slot.name,
+    dtype: fileTypes[slot.dtype],
+    shape: sizesOf(slot),
+    values: trainer.read(slot.name),
+  }));
+  io.files.write(path, encodeSafetensors(tensors, metadata));
+}
+
+/**
+ * Fills the slots below `prefix` ("" for all) from a file whose names are relative to it, or all begin with it.
+ * Parameters and the model's states must be there; states of the optimizer may be. Nothing is written unless all fits.
+ */
+export function loadSlots(trainer: Trainer, manifest: Manifest, file: OpenFile, prefix = ""): void {
+  const { tensors } = readHeader(file);
+  const found = prefix === "" ? tensors : belowPrefix(tensors, `${prefix}.`);
+  const slots = manifest.slots.filter((slot) => prefix === "" || slot.name.startsWith(`${prefix}.`));
+  const known = new Map(slots.map((slot) => [slot.name, slot]));
+  const missing = slots.filter((slot) => !slot.optimizer && !found.has(slot.name));
+  // PyTorch's batch normalisation counts its batches; nothing here reads that.
+  const extra = [...found.keys()].filter((name) => !known.has(name) && !name.endsWith(".num_batches_tracked"));
+  const misshapen = slots.filter((slot) => {
+    const entry = found.get(slot.name);
+    return entry !== undefined && entry.shape.join() !== sizesOf(slot).join();
+  });
+  const faults = [
+    ...missing.map((slot) => `${quoted(slot.name)} [${sizesOf(slot).join(", ")}] is missing`),
+    ...extra.map((name) => `${quoted(name)} is no parameter or state of the model`),
+    ...misshapen.map(
+      (slot) =>
+        `${quoted(slot.name)} is [${found.get(slot.name)!.shape.join(", ")}] there and [${sizesOf(slot).join(", ")}] in the model`,
+    ),
+  ];
+  if (faults.length > 0) {
+    const code = misshapen.length === faults.length ? "params/shape" : "params/names";
+    const rest = faults.length > 5 ? `, and ${count(faults.length - 5, "more difference")}` : "";
+    throw new UserError(
+      code,
+      `${quoted(file.path)} does not fit the model: ${faults.slice(0, 5).join("; ")}${rest}`,
+      "Take a file that was saved from this model.",
+    );
+  }
+  const values = slots.flatMap((slot) => {
+    const entry = found.get(slot.name);
+    return entry ? [{ slot, values: checked(slot, readTensor(file, entry), file) }] : [];
+  });
+  for (const { slot, values: numbers } of values) trainer.write(slot.name, numbers);
+}
+
+function belowPrefix(tensors: ReadonlyMap<string, TensorEntry>, prefix: string): ReadonlyMap<string, TensorEntry> {
+  const full = [...tensors.keys()].every((name) => name.startsWith(prefix));
+  return full ? tensors : new Map([...tensors].map(([name, entry]) => [prefix + name, entry]));
+}
+
+/** Whole-number slots take whole numbers only. */
+function checked(slot: SlotManifest, values: ArrayLike<number>, file: OpenFile): ArrayLike<number> {
+  if (slot.dtype === "f32") return values;
+  const high = slot.dtype === "bool" ? 1 : 2 ** 31 - 1;
+  const low = slot.dtype === "bool" ? 0 : -(2 ** 31);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (value >= low && value <= high && Math.floor(value) === value) continue;
+    throw new UserError(
+      "params/value",
+      `${quoted(slot.name)} in ${quoted(file.path)} holds ${value}, and it is ${slot.dtype} in the model`,
+      "Take a file that was saved from this model.",
+    );
+  }
+  return values;
+}
+
+/** `--init FILE`. */
+export function loadFrom(path: string, trainer: Trainer, manifest: Manifest, io: Io): void {
+  const file = openGiven(path, io);
+  try {
+    loadSlots(trainer, manifest, file);
+  } finally {
+    file.close();
+  }
+}
+
+/** The first tensor that holds a number that is none, after a step diverged. */
+export function firstNonFinite(trainer: Trainer, manifest: Manifest): string | undefined {
+  return manifest.slots.find((slot) => slot.dtype === "f32" && !trainer.read(slot.name).every(Number.isFinite))?.name;
+}

@@ -1,0 +1,99 @@
+// A trainer with its data: fills batches, steps, evaluates. Prints nothing.
+import { Batches } from "./batches.ts";
+import { loadConstants } from "./constants.ts";
+import type { Library, Trainer } from "./library.ts";
+import { openNamed } from "./locate.ts";
+import { loadFrom, loadSlots } from "./parameters.ts";
+import type { Plan } from "./plan.ts";
+import type { Results } from "./report.ts";
+import type { RowSet } from "./rows.ts";
+
+export class Run {
+  readonly plan: Plan;
+  readonly trainer: Trainer;
+  /** Steps done. */
+  step = 0;
+  private readonly rows: Int32Array;
+  private readonly lossAt: number;
+  private readonly stepAt: number | undefined;
+  private readonly epochAt: number | undefined;
+
+  constructor(library: Library, plan: Plan) {
+    const { manifest, options, places } = plan;
+    this.plan = plan;
+    const trainer = library.create({ seed: plan.seed });
+    this.trainer = trainer;
+    this.rows = new Int32Array(plan.batch);
+    this.lossAt = trainer.index["loss"]!;
+    this.stepAt = trainer.index["step"];
+    this.epochAt = trainer.index["epoch"];
+    loadConstants(trainer, manifest, places);
+    for (const { prefix, file: name } of manifest.train!.init) {
+      const file = openNamed(name, places);
+      loadSlots(trainer, manifest, file, prefix);
+      file.close();
+    }
+    if (options.init !== undefined) loadFrom(options.init, trainer, manifest, places.io);
+    for (const [name, value] of options.scalars) trainer.scalars[trainer.index[name]!] = value;
+    if (trainer.index["steps"] !== undefined) trainer.scalars[trainer.index["steps"]] = plan.steps;
+    this.setClock(0);
+  }
+
+  /** `step` and `epoch` of the language count from 0. */
+  private setClock(step: number): void {
+    const { scalars } = this.trainer;
+    if (this.stepAt !== undefined) scalars[this.stepAt] = step;
+    if (this.epochAt !== undefined) scalars[this.epochAt] = Math.floor(step / this.plan.batches.perEpoch);
+  }
+
+  /** Of the last step or evaluation. */
+  get loss(): number {
+    return this.trainer.scalars[this.lossAt]!;
+  }
+
+  /** Puts the batch of a step into the inputs; gives its rows. */
+  fillBatch(step: number): number {
+    const { batches, data } = this.plan;
+    const count = batches.take(Math.floor(step / batches.perEpoch), step % batches.perEpoch, this.rows);
+    data.fill(this.rows, count, this.trainer.inputs);
+    return count;
+  }
+
+  /** One step on the next batch; gives its rows. */
+  next(): number {
+    const count = this.fillBatch(this.step);
+    this.setClock(this.step);
+    this.trainer.step(count);
+    this.step++;
+    return count;
+  }
+
+  /** Loss and metrics of the rows in the inputs. */
+  evaluateBatch(count: number): Results {
+    this.trainer.evaluate(count);
+    return this.names().map(([name, place]) => [name, this.trainer.scalars[place]!]);
+  }
+
+  /** Means over all rows of a set, batch by batch; `pause` between them may end it by giving true. */
+  async evaluate(rows: RowSet, pause: () => Promise<boolean>): Promise<Results | undefined> {
+    const { batch, data } = this.plan;
+    const batches = new Batches(rows, { batch, shuffle: false, seed: 0, dropLast: false });
+    const names = this.names();
+    const sums = new Float64Array(names.length);
+    for (let index = 0; index < batches.perEpoch; index++) {
+      const count = batches.take(0, index, this.rows);
+      data.fill(this.rows, count, this.trainer.inputs);
+      this.trainer.evaluate(count);
+      for (let k = 0; k < names.length; k++) sums[k]! += this.trainer.scalars[names[k]![1]]! * count;
+      if (await pause()) return undefined;
+    }
+    return names.map(([name], k) => [name, sums[k]! / rows.count]);
+  }
+
+  /** Loss and metrics with their places in `scalars`. */
+  private names(): (readonly [name: string, place: number])[] {
+    const { index } = this.trainer;
+    const metrics = this.plan.manifest.metrics.map((name) => [name, index[name] ?? index[`metric.${name}`]!] as const);
+    return [["loss", this.lossAt], ...metrics];
+  }
+}
