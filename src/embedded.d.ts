@@ -6,3 +6,7 @@ declare module "nnc:runtime" {
   const text: string;
   export default text;
 }
+declare module "nnc:helpers" {
+  const helpers: Readonly<Record<string, { readonly comment: string; readonly ts: string; readonly js: string }>>;
+  export default helpers;
+}

@@ -1,0 +1,89 @@
+// Module -> unit: every program of a model optimised, scheduled, lowered and planned. Decides nothing itself; it is the list of phases.
+import type { Graph } from "../ir/graph.ts";
+import type { Module } from "../ir/module.ts";
+import { opTable } from "../ir/ops/table.ts";
+import { optimise } from "../ir/passes/pipeline.ts";
+import type { Manifest } from "../runtime/library.ts";
+import { checkPlan } from "./check-plan.ts";
+import { hostProgram, type HostProgram, ScalarPlaces } from "./host.ts";
+import { lowerToLoops } from "./lower.ts";
+import { makeManifest } from "./manifest.ts";
+import { NameScope } from "./names.ts";
+import { schedulePasses } from "./passes/pipeline.ts";
+import { type Plan, planMemory, type Program } from "./plan.ts";
+import { chooseRecipe, naive } from "./recipes.ts";
+import type { Caps, Kernel, Recipe, Schedule } from "./schedule.ts";
+import { toStages } from "./to-stages.ts";
+
+export interface CompileOptions {
+  readonly target: "ts";
+  /** The largest number of rows a call takes; the model's `batch` unless said. */
+  readonly batch?: number;
+  /** Temporaries may share bytes. */
+  readonly reuse?: boolean;
+  /** Names of passes that are left out. */
+  readonly without?: ReadonlySet<string>;
+  /** `naive`: one element at a time, no tiles. */
+  readonly recipes?: "cost-model" | "naive";
+  /** Each fused intermediate is rounded as its store would be. */
+  readonly strictFloat?: boolean;
+  /** Bytes the arena may take. */
+  readonly maxArena?: number;
+}
+
+/** A compiled model: programs over one arena. */
+export interface Unit {
+  readonly module: Module;
+  readonly batch: number;
+  readonly programs: readonly (Program & { readonly graph: Graph; readonly recipes: readonly Recipe[]; readonly host: HostProgram })[];
+  readonly plan: Plan;
+  readonly scalars: ScalarPlaces;
+  readonly manifest: Manifest;
+}
+
+const caps: Record<CompileOptions["target"], Caps> = { ts: { lanes: 1, accumulators: 8 } };
+
+/** Rows per call where nothing says more: a model without `train` and without N. */
+const defaultBatch = 1;
+
+export function compile(module: Module, options: CompileOptions): Unit {
+  const batch = options.batch ?? module.train?.batch ?? defaultBatch;
+  const scalars = new ScalarPlaces(module);
+  const programs = programGraphs(module).map(({ name, graph }) => {
+    const optimised = optimise(graph, opTable, options.without).graph;
+    return compileProgram(name, optimised, batch, options, scalars);
+  });
+  const plan = planMemory(programs, batch, options.reuse ?? true);
+  const faults = checkPlan(programs, plan, batch);
+  if (faults.length > 0) throw new Error(`unsound memory plan: ${faults[0]}`);
+  return { module, batch, programs, plan, scalars, manifest: makeManifest(module, options.target, batch, plan) };
+}
+
+/** The programs a module has, in the order of the emitted file. */
+export function programGraphs(module: Module): { readonly name: string; readonly graph: Graph }[] {
+  const programs = [{ name: "init", graph: module.init }];
+  if (module.step.outputs.size > 0) programs.push({ name: "step", graph: module.step });
+  if (module.evaluate.outputs.size > 0) programs.push({ name: "evaluate", graph: module.evaluate });
+  programs.push({ name: "predict", graph: module.predict });
+  for (const entry of module.entries) programs.push({ name: `entry:${entry.name}`, graph: entry.graph });
+  return programs;
+}
+
+function compileProgram(name: string, graph: Graph, batch: number, options: CompileOptions, scalars: ScalarPlaces): Unit["programs"][number] {
+  let schedule: Schedule = toStages(graph, opTable);
+  for (const pass of schedulePasses) {
+    if (pass.required || !options.without?.has(pass.name)) schedule = pass.run(schedule, { batch, strictFloat: options.strictFloat ?? false });
+  }
+  const names = new NameScope();
+  const lowered = schedule.kernels.map((kernel: Kernel) => {
+    const recipe = options.recipes === "naive" ? naive : chooseRecipe(schedule, kernel, caps[options.target], batch);
+    return { recipe, procedure: lowerToLoops(schedule, kernel, recipe, batch, names.unique(kernelName(kernel))) };
+  });
+  const procedures = lowered.map((l) => l.procedure);
+  return { name, graph, schedule, procedures, recipes: lowered.map((l) => l.recipe), host: hostProgram(schedule, procedures, scalars) };
+}
+
+function kernelName(kernel: Kernel): string {
+  const [first, ...rest] = kernel.stages.map((s) => s.name);
+  return rest.length === 0 ? first! : `${first}_and_${rest.length}_more`;
+}

@@ -1,0 +1,80 @@
+// The loop language: what lowering makes of stages and recipes, and what printers turn into text.
+// It has buffers, counted loops, scalars and stores; no tensors, no ops, no policy.
+import type { Origin } from "../ir/graph.ts";
+import type { ScalarFn, ValueId } from "../ir/stage.ts";
+import type { Dim, DType, Storage } from "../ir/types.ts";
+
+/** A stretch of the arena as one procedure sees it; the memory plan says where it lies. */
+export interface Buffer {
+  /** A safe identifier, unique in its procedure. */
+  readonly name: string;
+  /** The value that owns the storage. */
+  readonly value: ValueId;
+  readonly storage: Storage;
+  /** For the reader: `[N, 784]`. */
+  readonly comment: string;
+}
+
+/** A number of the host program that a procedure reads. */
+export interface HostRead {
+  readonly name: string;
+  readonly value: ValueId;
+}
+
+/** A random stream: two words made from seed, step and key before the loops. */
+export interface Stream {
+  readonly a: string;
+  readonly b: string;
+  readonly key: string;
+}
+
+/** const + rows * N + sum of mul * variable. */
+export interface Index {
+  readonly const: number;
+  readonly rows: number;
+  readonly terms: readonly { readonly variable: string; readonly mul: Dim }[];
+}
+
+export type Scalar =
+  | { readonly kind: "num"; readonly value: number; readonly dtype: DType }
+  | { readonly kind: "var"; readonly name: string; readonly dtype: DType }
+  | { readonly kind: "index"; readonly index: Index }
+  | { readonly kind: "size"; readonly dim: Dim }
+  /** The part of a size that whole tiles cover. */
+  | { readonly kind: "whole"; readonly of: Dim; readonly tile: number }
+  | { readonly kind: "load"; readonly buffer: string; readonly at: Place; readonly dtype: DType }
+  | { readonly kind: "call"; readonly fn: ScalarFn; readonly args: readonly Scalar[]; readonly dtype: DType };
+
+/** An element of a buffer: a linear index, plus computed indices with their strides (gather, scatter). */
+export interface Place {
+  readonly index: Index;
+  readonly computed: readonly { readonly value: Scalar; readonly stride: number }[];
+}
+
+export type Loop =
+  | { readonly kind: "for"; readonly variable: string; readonly from: Scalar; readonly to: Scalar; readonly step: number; readonly body: readonly Loop[] }
+  /** `const name = value`, or `let` where it is assigned later. */
+  | { readonly kind: "let"; readonly name: string; readonly value: Scalar; readonly mutable: boolean }
+  | { readonly kind: "assign"; readonly name: string; readonly value: Scalar }
+  | { readonly kind: "store"; readonly buffer: string; readonly at: Place; readonly value: Scalar; readonly add: boolean }
+  | { readonly kind: "if"; readonly condition: Scalar; readonly then: readonly Loop[] }
+  | { readonly kind: "comment"; readonly text: string };
+
+export interface Procedure {
+  /** A safe identifier, unique in its program. */
+  readonly name: string;
+  /** What it computes, for the comment above it. */
+  readonly doc: readonly string[];
+  readonly buffers: readonly Buffer[];
+  readonly hosts: readonly HostRead[];
+  readonly streams: readonly Stream[];
+  readonly body: readonly Loop[];
+  readonly origins: readonly Origin[];
+}
+
+export const constantIndex = (value: number): Index => ({ const: value, rows: 0, terms: [] });
+
+export const dimIndex = (dim: Dim): Index =>
+  typeof dim === "number" ? constantIndex(dim) : { const: 0, rows: dim.perRow, terms: [] };
+
+export const indexScalar = (index: Index): Scalar => ({ kind: "index", index });

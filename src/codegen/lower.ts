@@ -1,0 +1,411 @@
+// Kernel + recipe -> loops. The one place that knows how an iteration space becomes nested loops: tiles and their tails,
+// accumulators, values shared by a tile, bounds clipped to where a guard holds. Knows no ops and prints nothing.
+import {
+  type Affine, type AxisId, type Expr, type Guard, isAffine, type ReduceOp, type ValueId,
+} from "../ir/stage.ts";
+import { type Dim, dimAt, type DType, isStatic, mulDims, type Storage, typeText } from "../ir/types.ts";
+import { axisOf, visitExpr } from "./expr.ts";
+import {
+  type Buffer, constantIndex, dimIndex, type HostRead, type Index, indexScalar, type Loop, type Place, type Procedure, type Scalar, type Stream,
+} from "./loops.ts";
+import { NameScope } from "./names.ts";
+import { type Kernel, type PlacedStage, type Recipe, type Schedule, storageOf } from "./schedule.ts";
+import { shareSubexpressions } from "./share.ts";
+import { stageText } from "./stage-text.ts";
+
+/** One of the neighbours that a tile computes together: an offset along each tiled axis. */
+type Point = ReadonlyMap<AxisId, number>;
+
+/** Elements between neighbours along each dimension: row-major at the largest batch. */
+export function stridesOf(shape: readonly Dim[], batch: number): number[] {
+  const strides: number[] = [];
+  let stride = 1;
+  for (let d = shape.length - 1; d >= 0; d--) {
+    strides[d] = stride;
+    stride *= dimAt(shape[d]!, batch);
+  }
+  return strides;
+}
+
+/** Values that live in a local variable only: made and read at the same point of a kernel's shared axes, wanted nowhere else. */
+export function localValues(schedule: Schedule, kernel: Kernel): Set<ValueId> {
+  const locals = new Set<ValueId>();
+  if (kernel.stages.length === 1) return locals;
+  const outside = new Set<ValueId>(schedule.outputs.values());
+  for (const value of schedule.values) if (value.alias !== undefined) outside.add(value.alias);
+  for (const other of schedule.kernels) {
+    if (other === kernel) continue;
+    for (const stage of other.stages) for (const value of stageReads(stage)) outside.add(value);
+  }
+  for (const stage of kernel.stages) {
+    const value = stage.out.value;
+    const pointwise = stage.axes.slice(kernel.shared).every((a) => a.kind === "reduce");
+    if (pointwise && schedule.values[value]!.home.kind === "temp" && !outside.has(value)) locals.add(value);
+  }
+  return locals;
+}
+
+function stageReads(stage: PlacedStage): ValueId[] {
+  const reads: ValueId[] = [];
+  for (const expr of [stage.body, stage.epilogue, stage.reduce?.index, ...stage.out.at.filter((p): p is Expr => !isAffine(p))]) {
+    if (expr) visitExpr(expr, (e) => {
+      if (e.kind === "load" || e.kind === "gather") reads.push(e.of);
+    });
+  }
+  return reads;
+}
+
+export function lowerToLoops(schedule: Schedule, kernel: Kernel, recipe: Recipe, batch: number, name: string): Procedure {
+  return new Lowering(schedule, kernel, recipe, batch).run(name);
+}
+
+class Lowering {
+  private readonly schedule: Schedule;
+  private readonly kernel: Kernel;
+  private readonly recipe: Recipe;
+  private readonly batch: number;
+  private readonly names = new NameScope();
+  private readonly variables = new Map<AxisId, string>();
+  private readonly buffers = new Map<ValueId, Buffer>();
+  private readonly hosts = new Map<ValueId, HostRead>();
+  private readonly streams = new Map<string, Stream>();
+  private readonly locals: ReadonlySet<ValueId>;
+  /** Local variables of values made in this kernel, by value and point. */
+  private readonly made = new Map<string, Scalar>();
+
+  constructor(schedule: Schedule, kernel: Kernel, recipe: Recipe, batch: number) {
+    this.schedule = schedule;
+    this.kernel = kernel;
+    this.recipe = recipe;
+    this.batch = batch;
+    this.locals = localValues(schedule, kernel);
+    for (const stage of kernel.stages) {
+      for (const axis of stage.axes) {
+        if (!this.variables.has(axis.id)) this.variables.set(axis.id, this.names.unique(axis.name));
+      }
+    }
+  }
+
+  run(name: string): Procedure {
+    const body = this.sharedLoops(0, [new Map()]);
+    return {
+      name,
+      doc: this.kernel.stages.map((stage) => stageText(this.schedule, stage)),
+      buffers: [...this.buffers.values()],
+      hosts: [...this.hosts.values()],
+      streams: [...this.streams.values()],
+      body: shareSubexpressions(body, this.names),
+      origins: this.kernel.stages.flatMap((s) => s.origins),
+    };
+  }
+
+  /** Loops over the shared axes from `depth` on, each tiled as the recipe says: a main loop and, where needed, a tail. */
+  private sharedLoops(depth: number, points: readonly Point[]): Loop[] {
+    if (depth === this.kernel.shared) return this.kernel.stages.flatMap((stage) => this.stage(stage, points));
+    const axis = this.kernel.stages[0]!.axes[depth]!;
+    const tile = this.recipe.tiles.get(axis.id) ?? 1;
+    const inner = (width: number): Loop[] => {
+      const wide = points.flatMap((p) => Array.from({ length: width }, (_, d) => new Map([...p, [axis.id, d]])));
+      return this.sharedLoops(depth + 1, wide);
+    };
+    return this.tiledLoop(axis.id, axis.extent, tile, inner);
+  }
+
+  private tiledLoop(axis: AxisId, extent: Dim, tile: number, inner: (width: number) => Loop[]): Loop[] {
+    const variable = this.variables.get(axis)!;
+    const loop = (from: Scalar, to: Scalar, step: number): Loop => ({ kind: "for", variable, from, to, step, body: inner(step) });
+    const end = indexScalar(dimIndex(extent));
+    const start = indexScalar(constantIndex(0));
+    if (tile === 1) return [loop(start, end, 1)];
+    if (isStatic(extent)) {
+      const whole = extent - (extent % tile);
+      const loops = whole > 0 ? [loop(start, indexScalar(constantIndex(whole)), tile)] : [];
+      if (whole < extent) loops.push(loop(indexScalar(constantIndex(whole)), end, 1));
+      return loops;
+    }
+    const whole = this.names.unique(`${variable}Whole`);
+    const mainEnd: Scalar = { kind: "var", name: whole, dtype: "i32" };
+    return [
+      { kind: "let", name: whole, mutable: false, value: { kind: "whole", of: extent, tile } },
+      loop(start, mainEnd, tile),
+      loop(mainEnd, end, 1),
+    ];
+  }
+
+  /** One stage at the given points of the shared axes. */
+  private stage(stage: PlacedStage, points: readonly Point[]): Loop[] {
+    const rest = stage.axes.slice(this.kernel.shared);
+    const parallel = rest.filter((a) => a.kind === "parallel");
+    const folded = rest.filter((a) => a.kind !== "parallel");
+    let body = this.points(stage, folded, points);
+    for (const axis of parallel.toReversed()) body = this.tiledLoop(axis.id, axis.extent, 1, () => body);
+    return body;
+  }
+
+  private points(stage: PlacedStage, folded: PlacedStage["axes"], points: readonly Point[]): Loop[] {
+    if (!stage.reduce) {
+      const stores = points.flatMap((p) => this.finish(stage, p, this.scalar(stage.body, p)));
+      return folded.reduceRight<Loop[]>((inner, a) => this.tiledLoop(a.id, a.extent, 1, () => inner), stores);
+    }
+    const { op, dtype, index } = stage.reduce;
+    const scans = folded.some((a) => a.kind === "scan");
+    const accumulators = points.map((_, i) => this.names.unique(points.length === 1 ? accumulatorName(op) : `${accumulatorName(op)}${i}`));
+    const winners = index ? points.map((_, i) => this.names.unique(points.length === 1 ? "at" : `at${i}`)) : [];
+    const declare: Loop[] = accumulators.map((name) => ({ kind: "let", name, mutable: true, value: { kind: "num", value: identityOf(op, dtype), dtype } }));
+    for (const name of winners) declare.push({ kind: "let", name, mutable: true, value: { kind: "num", value: 0, dtype: "i32" } });
+
+    const { guards, body: bodyExpr } = clippable(stage, folded.map((a) => a.id));
+    const round = points.flatMap((p, i): Loop[] => {
+      const value = this.scalar(bodyExpr, p);
+      const accumulator: Scalar = { kind: "var", name: accumulators[i]!, dtype };
+      if (!index) {
+        const next: Scalar = { kind: "call", fn: foldOf(op), dtype, args: [accumulator, value] };
+        return [{ kind: "assign", name: accumulators[i]!, value: next }];
+      }
+      const best = op === "argmax" ? "gt" : "lt";
+      const candidate = this.names.unique("candidate");
+      const candidateVar: Scalar = { kind: "var", name: candidate, dtype };
+      return [
+        { kind: "let", name: candidate, value: value, mutable: false },
+        {
+          kind: "if",
+          condition: { kind: "call", fn: best, dtype: "bool", args: [candidateVar, accumulator] },
+          then: [
+            { kind: "assign", name: accumulators[i]!, value: candidateVar },
+            { kind: "assign", name: winners[i]!, value: this.scalar(index, p) },
+          ],
+        },
+      ];
+    });
+    const finish = points.flatMap((p, i) => {
+      const result: Scalar = index ? { kind: "var", name: winners[i]!, dtype: "i32" } : { kind: "var", name: accumulators[i]!, dtype };
+      return this.finish(stage, p, stage.epilogue ? this.scalar(stage.epilogue, p, result) : result);
+    });
+    let inner = scans ? [...round, ...finish] : round;
+    for (const axis of folded.toReversed()) {
+      const variable = this.variables.get(axis.id)!;
+      const clip = guards.filter((g) => g.axis === axis.id).flatMap((g) => points.slice(0, 1).map((p) => this.clip(g.guard, axis.id, p)));
+      const from = clip.reduce<Scalar>((a, c) => maxOf(a, c.from), indexScalar(constantIndex(0)));
+      const to = clip.reduce<Scalar>((a, c) => minOf(a, c.to), indexScalar(dimIndex(axis.extent)));
+      inner = [{ kind: "for", variable, from, to, step: 1, body: inner }];
+    }
+    return [...declare, ...inner, ...(scans ? [] : finish)];
+  }
+
+  /** Bounds of an axis within which 0 <= at < extent; `at` counts the axis with +1 or -1. */
+  private clip(guard: Guard, axis: AxisId, point: Point): { from: Scalar; to: Scalar } {
+    const mul = guard.at.terms.find((t) => t.axis === axis)!.mul as number;
+    const rest = this.index({ ...guard.at, terms: guard.at.terms.filter((t) => t.axis !== axis) }, point);
+    const end = dimIndex(guard.extent);
+    if (mul === 1) return { from: indexScalar(negate(rest)), to: indexScalar(addIndex(end, negate(rest))) };
+    return { from: indexScalar(addIndex(addIndex(rest, negate(end)), constantIndex(1))), to: indexScalar(addIndex(rest, constantIndex(1))) };
+  }
+
+  /** Stores a result, or keeps it in a variable for the stages that follow. */
+  private finish(stage: PlacedStage, point: Point, value: Scalar): Loop[] {
+    const id = stage.out.value;
+    const loops: Loop[] = [];
+    let stored = value;
+    if (this.locals.has(id) || (this.kernel.stages.length > 1 && stage.axes.slice(this.kernel.shared).every((a) => a.kind === "reduce"))) {
+      const name = this.names.unique(this.schedule.values[id]!.name);
+      loops.push({ kind: "let", name, value, mutable: false });
+      stored = { kind: "var", name, dtype: dtypeOf(value) };
+      this.made.set(madeKey(id, point), stored);
+    }
+    if (!this.locals.has(id)) {
+      const { buffer, place } = this.place(id, stage.out.at, point);
+      loops.push({ kind: "store", buffer, at: place, value: stored, add: stage.out.mode === "add" });
+    }
+    return loops;
+  }
+
+  private scalar(expr: Expr, point: Point, accumulator?: Scalar): Scalar {
+    switch (expr.kind) {
+      case "num":
+        return expr;
+      case "index":
+        return indexScalar(this.index(expr.at, point));
+      case "size":
+        return expr;
+      case "acc":
+        return accumulator!;
+      case "call": {
+        const args = expr.args.map((arg) => this.scalar(arg, point, accumulator));
+        const words = expr.key === undefined ? [] : this.streamWords(expr.key);
+        return { kind: "call", fn: expr.fn, args: [...words, ...args], dtype: expr.dtype };
+      }
+      case "load":
+      case "gather": {
+        const value = this.schedule.values[expr.of]!;
+        if (value.home.kind === "host") {
+          if (!this.hosts.has(expr.of)) this.hosts.set(expr.of, { name: this.names.unique(value.name), value: expr.of });
+          return { kind: "var", name: this.hosts.get(expr.of)!.name, dtype: expr.dtype };
+        }
+        const made = this.made.get(madeKey(expr.of, point));
+        if (made && expr.kind === "load") return made;
+        const { buffer, place } = this.place(expr.of, expr.at, point, accumulator);
+        const read: Scalar = { kind: "load", buffer, at: place, dtype: expr.dtype };
+        if (expr.kind === "gather" || !expr.guard || expr.guard.length === 0) return read;
+        const inside = expr.guard.map((g) => this.holds(g, point)).reduce((a, b) => ({ kind: "call", fn: "and", dtype: "bool", args: [a, b] }));
+        const otherwise: Scalar = { kind: "num", value: expr.otherwise ?? 0, dtype: expr.dtype };
+        return { kind: "call", fn: "where", dtype: expr.dtype, args: [inside, read, otherwise] };
+      }
+    }
+  }
+
+  private streamWords(key: string): Scalar[] {
+    let stream = this.streams.get(key);
+    if (!stream) {
+      const a = this.names.numbered("stream");
+      const b = this.names.numbered("stream");
+      stream = { a, b, key };
+      this.streams.set(key, stream);
+    }
+    return [stream.a, stream.b].map((name) => ({ kind: "var", name, dtype: "i32" }));
+  }
+
+  private holds(guard: Guard, point: Point): Scalar {
+    const index = indexScalar(this.index(guard.at, point));
+    const low: Scalar = { kind: "call", fn: "ge", dtype: "bool", args: [index, { kind: "num", value: 0, dtype: "i32" }] };
+    const high: Scalar = { kind: "call", fn: "lt", dtype: "bool", args: [index, indexScalar(dimIndex(guard.extent))] };
+    return { kind: "call", fn: "and", dtype: "bool", args: [low, high] };
+  }
+
+  private place(id: ValueId, at: readonly (Affine | Expr)[], point: Point, accumulator?: Scalar): { buffer: string; place: Place } {
+    const value = this.schedule.values[id]!;
+    const strides = stridesOf(value.type.shape, this.batch);
+    let index = constantIndex(0);
+    const computed: { value: Scalar; stride: number }[] = [];
+    at.forEach((place, d) => {
+      if (isAffine(place)) index = addIndex(index, scaleIndex(this.index(place, point), strides[d]!));
+      else computed.push({ value: this.scalar(place, point, accumulator), stride: strides[d]! });
+    });
+    return { buffer: this.buffer(id).name, place: { index, computed } };
+  }
+
+  private buffer(id: ValueId): Buffer {
+    const owner = storageOf(this.schedule, id);
+    const known = this.buffers.get(owner.id);
+    if (known) return known;
+    const name = this.names.unique(owner.name);
+    const made: Buffer = { name, value: owner.id, storage: owner.type.dtype satisfies Storage, comment: typeText(owner.type) };
+    this.buffers.set(owner.id, made);
+    return made;
+  }
+
+  private index(place: Affine, point: Point): Index {
+    let index: Index = { const: place.const, rows: place.rows ?? 0, terms: [] };
+    for (const { axis, mul } of place.terms) {
+      const offset = point.get(axis) ?? 0;
+      const along: Index = { const: offset, rows: 0, terms: [{ variable: this.variables.get(axis)!, mul: 1 }] };
+      index = addIndex(index, scaleIndex(along, mul));
+    }
+    return index;
+  }
+}
+
+const madeKey = (id: ValueId, point: Point): string => `${id}@${[...point].map(([a, d]) => `${a}:${d}`).join(",")}`;
+
+const dtypeOf = (scalar: Scalar): DType => ("dtype" in scalar ? scalar.dtype : scalar.kind === "size" ? "f32" : "i32");
+
+const accumulatorName = (op: ReduceOp): string => ({ add: "sum", mul: "product", min: "least", max: "most", argmin: "least", argmax: "most" })[op];
+
+const foldOf = (op: ReduceOp): "add" | "mul" | "min" | "max" => (op === "add" || op === "mul" || op === "min" ? op : "max");
+
+function identityOf(op: ReduceOp, dtype: DType): number {
+  if (op === "add") return 0;
+  if (op === "mul") return 1;
+  const low = op === "max" || op === "argmax";
+  if (dtype === "i32") return low ? -2147483648 : 2147483647;
+  return low ? -Infinity : Infinity;
+}
+
+/**
+ * Guards of the body that an inner loop's bounds can stand for: the body is 0 (for a sum) or the identity (for max, min) where
+ * the guard fails, and the guard counts an inner axis with +1 or -1. Returns the body without them.
+ */
+function clippable(stage: PlacedStage, folded: readonly AxisId[]): { guards: { axis: AxisId; guard: Guard }[]; body: Expr } {
+  const guards: { axis: AxisId; guard: Guard }[] = [];
+  if (folded.length === 0 || stage.axes.some((a) => a.kind === "scan") || stage.reduce?.index) return { guards, body: stage.body };
+  const strip = (e: Expr): Expr => {
+    if (e.kind === "call" && e.fn === "mul" && stage.reduce?.op === "add") return { ...e, args: e.args.map(strip) };
+    if (e.kind !== "load" || !e.guard || e.otherwise !== (stage.reduce?.op === "add" ? 0 : identityOf(stage.reduce!.op, e.dtype))) return e;
+    const kept = e.guard.filter((guard) => {
+      const inner = folded.findLast((axis) => guard.at.terms.some((t) => t.axis === axis));
+      const mul = guard.at.terms.find((t) => t.axis === inner)?.mul;
+      if (inner === undefined || (mul !== 1 && mul !== -1)) return true;
+      guards.push({ axis: inner, guard });
+      return false;
+    });
+    const { guard: _, ...bare } = e;
+    return kept.length > 0 ? { ...bare, guard: kept } : bare;
+  };
+  return { body: strip(stage.body), guards };
+}
+
+export function addIndex(a: Index, b: Index): Index {
+  const terms = [...a.terms];
+  for (const term of b.terms) {
+    const i = terms.findIndex((t) => t.variable === term.variable);
+    if (i < 0) {
+      terms.push(term);
+      continue;
+    }
+    const mul = sumDims(terms[i]!.mul, term.mul);
+    if (mul === 0) terms.splice(i, 1);
+    else terms[i] = { variable: term.variable, mul };
+  }
+  return { const: a.const + b.const, rows: a.rows + b.rows, terms };
+}
+
+function sumDims(a: Dim, b: Dim): Dim {
+  if (typeof a === "number" && typeof b === "number") return a + b;
+  if (typeof a !== "number" && typeof b !== "number") return { perRow: a.perRow + b.perRow };
+  throw new Error("N and a constant along one variable");
+}
+
+export function scaleIndex(index: Index, by: Dim): Index {
+  if (typeof by === "number") {
+    return {
+      const: index.const * by,
+      rows: index.rows * by,
+      terms: index.terms.map((t) => ({ variable: t.variable, mul: mulDims(t.mul, by)! })),
+    };
+  }
+  if (index.rows !== 0) throw new Error("N * N in an index");
+  return {
+    const: 0,
+    rows: index.const * by.perRow,
+    terms: index.terms.map((t) => {
+      const mul = mulDims(t.mul, by);
+      if (mul === undefined) throw new Error("N * N in an index");
+      return { variable: t.variable, mul };
+    }),
+  };
+}
+
+const negate = (index: Index): Index => scaleIndex(index, -1);
+
+const isConstant = (s: Scalar): number | undefined =>
+  s.kind === "index" && s.index.rows === 0 && s.index.terms.length === 0 ? s.index.const : undefined;
+
+function maxOf(a: Scalar, b: Scalar): Scalar {
+  const x = isConstant(a);
+  const y = isConstant(b);
+  if (x !== undefined && y !== undefined) return indexScalar(constantIndex(Math.max(x, y)));
+  return { kind: "call", fn: "max", dtype: "i32", args: [a, b] };
+}
+
+function minOf(a: Scalar, b: Scalar): Scalar {
+  const x = isConstant(a);
+  const y = isConstant(b);
+  if (x !== undefined && y !== undefined) return indexScalar(constantIndex(Math.min(x, y)));
+  return { kind: "call", fn: "min", dtype: "i32", args: [a, b] };
+}
+
+/** Whether a place reads exactly the kernel's shared axes. */
+export const readsShared = (at: readonly Affine[], shared: readonly AxisId[]): boolean =>
+  at.every((place) => {
+    const axis = axisOf(place);
+    return axis === undefined ? place.terms.length === 0 : shared.includes(axis);
+  });

@@ -1,0 +1,58 @@
+// What a driver must know of a compiled model, as plain data.
+import type { ColumnInfo, ConfigValue, Module } from "../ir/module.ts";
+import type { TensorType } from "../ir/types.ts";
+import type { ColumnManifest, DataArgument, Manifest, TensorInfo } from "../runtime/library.ts";
+import type { Plan } from "./plan.ts";
+
+export function makeManifest(module: Module, target: string, batch: number, plan: Plan): Manifest {
+  const { train } = module;
+  return {
+    model: module.name,
+    target,
+    batch,
+    arenaBytes: plan.bytes,
+    slots: module.slots.map((s) => ({ ...tensorInfo(s.name, s.type), kind: s.kind, optimizer: s.optimizer, trained: s.trained })),
+    columns: module.columns.map(columnInfo),
+    outputs: module.outputs.map((name) => tensorInfo(name, typeOfOutput(module, name))),
+    hasLoss: module.step.outputs.has("loss"),
+    metrics: module.metrics,
+    scalars: module.scalars.map(({ name, value }) => ({ name, value })),
+    ...(train
+      ? {
+          train: {
+            ...(train.data
+              ? {
+                  data: {
+                    source: train.data.source,
+                    positional: train.data.positional.map(argument),
+                    named: [...train.data.named].map(([name, value]) => [name, argument(value)] as const),
+                  },
+                }
+              : {}),
+            batch: train.batch,
+            epochs: train.epochs,
+            seed: train.seed,
+            shuffle: train.shuffle,
+            dropLast: train.dropLast,
+            init: train.init.map(({ prefix, file }) => ({ prefix, file })),
+          },
+        }
+      : {}),
+  };
+}
+
+export const tensorInfo = (name: string, type: TensorType): TensorInfo => ({ name, dtype: type.dtype, shape: type.shape });
+
+const columnInfo = (column: ColumnInfo): ColumnManifest => ({
+  ...tensorInfo(column.name, column.type),
+  role: column.role,
+  ...(column.classes === undefined ? {} : { classes: column.classes }),
+});
+
+export function typeOfOutput(module: Module, name: string): TensorType {
+  const id = module.predict.outputs.get(name);
+  if (id === undefined) throw new Error(`predict has no output ${name}`);
+  return module.predict.nodes[id]!.type;
+}
+
+const argument = (value: ConfigValue): DataArgument => value;

@@ -1,0 +1,39 @@
+// An emitted module as data: the closed subset of TypeScript that targets build. Two printers take it: ts-morph (`ts/morph.ts`)
+// and the plain one (`ts/plain.ts`); a test holds their output together, byte for byte.
+
+export interface ParameterDoc {
+  readonly name: string;
+  readonly type: string;
+  readonly initializer?: string;
+}
+
+export type StatementDoc =
+  /** Lines of code or comment, printed as they are. */
+  | { readonly kind: "text"; readonly lines: readonly string[] }
+  | {
+      readonly kind: "function";
+      readonly name: string;
+      readonly exported?: boolean;
+      readonly docs: readonly string[];
+      readonly parameters: readonly ParameterDoc[];
+      readonly returnType: string;
+      readonly statements: readonly StatementDoc[];
+    }
+  | {
+      readonly kind: "interface";
+      readonly name: string;
+      readonly docs: readonly string[];
+      readonly members: readonly { readonly docs: readonly string[]; readonly text: string }[];
+    }
+  | {
+      readonly kind: "const";
+      readonly name: string;
+      readonly exported?: boolean;
+      readonly docs: readonly string[];
+      readonly initializer: readonly string[];
+      readonly asConst?: boolean;
+    };
+
+export interface ModuleDoc {
+  readonly statements: readonly StatementDoc[];
+}

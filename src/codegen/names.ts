@@ -1,0 +1,53 @@
+// Safe identifiers for emitted code, made from names that a model file chose. Knows JavaScript's reserved words and nothing else.
+
+const reserved = new Set(
+  (
+    "abstract arguments as async await boolean break byte case catch char class const continue create debugger default delete do " +
+    "double else enum eval export extends false final finally float for from function get goto if implements import in index inputs instanceof " +
+    "int interface let long manifest native new null number object of package private protected public read return rows scalars " +
+    "seed set short static step string super switch synchronized this throw throws transient true try type typeof undefined " +
+    "var void volatile while with write yield Math Infinity NaN Object Array f32 i32 u8 arena N options evaluate predict " +
+    // Helpers that emitted modules may carry (a test compares this list with them).
+    "mix streamA streamB bitsOf uniformOf normalOf quantileOf logOfInteger sigmoid softplus floorMod polynomial erf step create " +
+    "Float32Array Float64Array Int32Array Uint8Array ArrayBuffer globalThis prototype constructor __proto__"
+  ).split(" "),
+);
+
+/** Keeps letters, digits and underscores of a name; never a reserved word, never empty, never long. */
+export function safeIdentifier(name: string): string {
+  const cleaned = name.replace(/[^A-Za-z0-9_]+/g, "_").slice(0, 60);
+  const started = /^[A-Za-z]/.test(cleaned) ? cleaned : `v${cleaned}`;
+  return reserved.has(started) ? `${started}_` : started;
+}
+
+/** Gives each name once: `x`, `x2`, `x3`. */
+export class NameScope {
+  private readonly taken: Set<string>;
+  private readonly next = new Map<string, number>();
+
+  constructor(taken: Iterable<string> = []) {
+    this.taken = new Set(taken);
+  }
+
+  unique(wanted: string): string {
+    const base = safeIdentifier(wanted);
+    let name = base;
+    let count = this.next.get(base) ?? 1;
+    while (this.taken.has(name)) name = `${base}${/\d$/.test(base) ? "_" : ""}${++count}`;
+    this.next.set(base, count);
+    this.taken.add(name);
+    return name;
+  }
+
+  /** `x0`, `x1`, …: elements of one buffer that are held at the same time. */
+  numbered(wanted: string): string {
+    const base = safeIdentifier(wanted).replace(/(\d)_?$/, "$1_");
+    for (let count = this.next.get(`${base}#`) ?? 0; ; count++) {
+      const name = `${base}${count}`;
+      if (this.taken.has(name)) continue;
+      this.next.set(`${base}#`, count + 1);
+      this.taken.add(name);
+      return name;
+    }
+  }
+}

@@ -1,0 +1,43 @@
+// The schedule passes, in order. A plain list: each can be left out by name, looked at before and after, and tested alone.
+import { orderHazards } from "../order.ts";
+import type { Schedule } from "../schedule.ts";
+import { fuseEpilogues } from "./epilogue.ts";
+import { inlineMaps, inlineViews } from "./inline.ts";
+
+export interface SchedulePass {
+  readonly name: string;
+  /** exact: bit-equal on and off. rounding: bit-equal under `--strict-float`. reorder: within 1e-5. */
+  readonly contract: "exact" | "rounding" | "reorder";
+  readonly summary: string;
+  /** Cannot be left out: without it the program would be wrong. */
+  readonly required?: boolean;
+  run(schedule: Schedule, options: { readonly batch: number; readonly strictFloat: boolean }): Schedule;
+}
+
+export const schedulePasses: readonly SchedulePass[] = [
+  {
+    name: "inline-views",
+    contract: "exact",
+    summary: "reads through transposes, slices, broadcasts and pads instead of copying them",
+    run: (schedule, { batch, strictFloat }) => inlineViews(schedule, batch, strictFloat),
+  },
+  {
+    name: "inline-maps",
+    contract: "rounding",
+    summary: "moves elementwise work into its readers where that saves more than it repeats",
+    run: (schedule, { batch, strictFloat }) => inlineMaps(schedule, batch, strictFloat),
+  },
+  {
+    name: "fuse-epilogues",
+    contract: "rounding",
+    summary: "does elementwise work on a reduction's result as it is stored",
+    run: (schedule, { strictFloat }) => fuseEpilogues(schedule, strictFloat),
+  },
+  {
+    name: "order-hazards",
+    contract: "exact",
+    required: true,
+    summary: "orders kernels so that updates in place overwrite nothing that is still read",
+    run: (schedule) => orderHazards(schedule),
+  },
+];

@@ -1,0 +1,160 @@
+// Where everything lies: one arena for all programs of a unit. The planner only assigns addresses; it never changes a kernel,
+// so `--no-reuse` gives the same bits by construction. Contract: exact.
+import { stridesOf } from "./lower.ts";
+import type { Procedure } from "./loops.ts";
+import type { Home, Schedule, Value } from "./schedule.ts";
+import { storageOf } from "./schedule.ts";
+import type { ValueId } from "../ir/stage.ts";
+import { dimAt, type Storage, type TensorType } from "../ir/types.ts";
+
+/** One lowered program of a unit. */
+export interface Program {
+  readonly name: string;
+  readonly schedule: Schedule;
+  /** In the order they run; kernel k became procedure k. */
+  readonly procedures: readonly Procedure[];
+}
+
+export interface Placement {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export interface Plan {
+  readonly bytes: number;
+  /** Byte offsets of storage values, per program. */
+  readonly offsets: ReadonlyMap<string, ReadonlyMap<ValueId, number>>;
+  /** What outlives a call, by kind and name: `slot:weights`, `column:x`, `output:out`, `constant:…`, `file:…`. */
+  readonly persistent: ReadonlyMap<string, Placement>;
+  /** Temporaries with the kernels (first to last) that need them; for charts and the checker's reader. */
+  readonly temporaries: readonly (Placement & { readonly program: string; readonly first: number; readonly last: number })[];
+  /** Where the temporaries begin. */
+  readonly persistentBytes: number;
+}
+
+/** Addresses are multiples of this many bytes: a cache line. */
+const alignment = 64;
+const aligned = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
+
+export const bytesPer = (storage: Storage): number => (storage === "f32" || storage === "i32" ? 4 : 1);
+
+/** Bytes at the largest batch. */
+export function bytesOf(type: TensorType, batch: number): number {
+  const strides = stridesOf(type.shape, batch);
+  const count = type.shape.length === 0 ? 1 : strides[0]! * dimAt(type.shape[0]!, batch);
+  return count * bytesPer(type.dtype);
+}
+
+/** The key under which a value outlives its program; undefined for temporaries. */
+export function persistentKey(home: Home, programName: string, value: Value): string | undefined {
+  switch (home.kind) {
+    case "slot":
+      return `slot:${home.slot}`;
+    case "column":
+      return `column:${home.name}`;
+    case "output":
+      // The init program's outputs are the slots themselves.
+      return programName === "init" ? `slot:${home.name}` : `output:${home.name}`;
+    case "file":
+      return `file:${home.name}`;
+    case "constant":
+      return `constant:${value.type.dtype}${JSON.stringify(value.type.shape)}${home.values.join(",")}`;
+    default:
+      return undefined;
+  }
+}
+
+export function planMemory(programs: readonly Program[], batch: number, reuse: boolean): Plan {
+  const persistent = new Map<string, Placement>();
+  const offsets = new Map<string, Map<ValueId, number>>();
+  let end = 0;
+  for (const program of programs) {
+    const places = new Map<ValueId, number>();
+    offsets.set(program.name, places);
+    for (const value of persistentValues(program)) {
+      const key = persistentKey(value.home, program.name, value)!;
+      let placement = persistent.get(key);
+      if (!placement) {
+        placement = { name: key, type: value.type, offset: end, bytes: bytesOf(value.type, batch) };
+        persistent.set(key, placement);
+        end += aligned(placement.bytes);
+      }
+      places.set(value.id, placement.offset);
+    }
+  }
+  const persistentBytes = end;
+  const temporaries: Plan["temporaries"][number][] = [];
+  let top = end;
+  for (const program of programs) {
+    // Temporaries of different programs never live at the same time, so each program starts at the same place.
+    const placed = placeTemporaries(program, persistentBytes, batch, reuse);
+    for (const t of placed) {
+      offsets.get(program.name)!.set(t.value, t.offset);
+      temporaries.push({ name: t.name, type: t.type, offset: t.offset, bytes: t.bytes, program: program.name, first: t.first, last: t.last });
+      top = Math.max(top, t.offset + aligned(t.bytes));
+    }
+  }
+  return { bytes: top, offsets, persistent, temporaries, persistentBytes };
+}
+
+/** Slots, columns, outputs and constants that the program touches; unread columns still need a buffer to be filled. */
+function persistentValues(program: Program): Value[] {
+  const used = new Set<ValueId>();
+  for (const procedure of program.procedures) for (const buffer of procedure.buffers) used.add(buffer.value);
+  for (const id of program.schedule.outputs.values()) used.add(storageOf(program.schedule, id).id);
+  return program.schedule.values.filter((v) => {
+    const key = persistentKey(v.home, program.name, v);
+    return key !== undefined && (used.has(v.id) || v.home.kind === "column" || v.home.kind === "slot");
+  });
+}
+
+interface Interval {
+  readonly value: ValueId;
+  readonly name: string;
+  readonly type: TensorType;
+  readonly bytes: number;
+  readonly first: number;
+  readonly last: number;
+  offset: number;
+}
+
+/** Largest first, each at the lowest address that is free for its whole life. */
+function placeTemporaries(program: Program, base: number, batch: number, reuse: boolean): Interval[] {
+  const lives = new Map<ValueId, { first: number; last: number }>();
+  program.procedures.forEach((procedure, k) => {
+    for (const buffer of procedure.buffers) {
+      const life = lives.get(buffer.value);
+      if (life) life.last = k;
+      else lives.set(buffer.value, { first: k, last: k });
+    }
+  });
+  const intervals: Interval[] = [];
+  for (const [value, life] of lives) {
+    const { home, name, type } = program.schedule.values[value]!;
+    if (home.kind !== "temp") continue;
+    intervals.push({ value, name, type, bytes: bytesOf(type, batch), first: life.first, last: life.last, offset: base });
+  }
+  intervals.sort((a, b) => b.bytes - a.bytes || a.first - b.first || a.value - b.value);
+  const placed: Interval[] = [];
+  let top = base;
+  for (const interval of intervals) {
+    interval.offset = reuse ? lowestFree(placed, interval, base) : top;
+    top = Math.max(top, interval.offset + aligned(interval.bytes));
+    placed.push(interval);
+  }
+  return intervals.sort((a, b) => a.value - b.value);
+}
+
+function lowestFree(placed: readonly Interval[], wanted: Interval, base: number): number {
+  const busy = placed
+    .filter((p) => p.first <= wanted.last && wanted.first <= p.last)
+    .sort((a, b) => a.offset - b.offset);
+  let offset = base;
+  for (const p of busy) {
+    if (offset + wanted.bytes <= p.offset) break;
+    offset = Math.max(offset, p.offset + aligned(p.bytes));
+  }
+  return offset;
+}

@@ -1,0 +1,92 @@
+// Recipes: how each kernel's loops are tiled, by a small cost model. Data beside the kernel; nothing here changes what is computed.
+import type { AxisId } from "../ir/stage.ts";
+import { dimAt } from "../ir/types.ts";
+import { visitExpr } from "./expr.ts";
+import type { Caps, Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
+
+export type RecipeChoice = "cost-model" | "naive";
+
+export const naive: Recipe = { tiles: new Map(), why: "one element at a time" };
+
+export function chooseRecipe(_schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): Recipe {
+  const lead = kernel.stages[0]!;
+  const axes = tileable(kernel, lead);
+  if (axes.length === 0) return naive;
+  const loads = loadsByAxes(lead, axes);
+  if (loads.length < 2) return naive;
+
+  let best = { tiles: new Map<AxisId, number>(), cost: Number.POSITIVE_INFINITY };
+  for (const tiles of candidates(axes, caps.accumulators)) {
+    const cost = costOfTiles(lead, axes, loads, tiles, batch);
+    if (cost < best.cost) best = { tiles, cost };
+  }
+  if (best.tiles.size === 0) return naive;
+  const text = [...best.tiles].map(([id, k]) => `${lead.axes.find((a) => a.id === id)!.name} by ${k}`).join(", ");
+  return { tiles: best.tiles, why: `${text}: ${best.cost.toFixed(2)} loads per multiply-add, naive ${loads.length}` };
+}
+
+/** Parallel axes of a reduction that share loads when neighbours are computed together; none that a guard depends on. */
+function tileable(kernel: Kernel, lead: PlacedStage): AxisId[] {
+  if (!lead.reduce || lead.reduce.index || lead.axes.some((a) => a.kind === "scan")) return [];
+  const parallel = lead.axes.filter((a) => a.kind === "parallel");
+  if (kernel.shared !== parallel.length) return [];
+  if (kernel.stages.some((s) => s.axes.slice(kernel.shared).some((a) => a.kind === "parallel"))) return [];
+  const guarded = new Set<AxisId>();
+  visitExpr(lead.body, (e) => {
+    if (e.kind === "load") for (const g of e.guard ?? []) for (const t of g.at.terms) guarded.add(t.axis);
+  });
+  return parallel.filter((a) => !guarded.has(a.id) && a.extent !== 1).map((a) => a.id);
+}
+
+/** For each load of the body, the tileable axes it depends on. */
+function loadsByAxes(lead: PlacedStage, axes: readonly AxisId[]): AxisId[][] {
+  const loads: AxisId[][] = [];
+  visitExpr(lead.body, (e) => {
+    if (e.kind !== "load") return;
+    const used = new Set(e.at.flatMap((p) => p.terms.map((t) => t.axis)));
+    loads.push(axes.filter((a) => used.has(a)));
+  });
+  return loads;
+}
+
+/** One or two tiled axes, at most `accumulators` results at a time. */
+function* candidates(axes: readonly AxisId[], accumulators: number): Generator<Map<AxisId, number>> {
+  yield new Map();
+  const widths = [2, 3, 4, 5, 6, 8];
+  for (const a of axes) {
+    for (const x of widths) {
+      if (x <= Math.min(accumulators, 4)) yield new Map([[a, x]]);
+      for (const b of axes) {
+        if (b <= a) continue;
+        for (const y of widths) if (x * y <= accumulators) yield new Map([[a, x], [b, y]]);
+      }
+    }
+  }
+}
+
+/** Loads per multiply-add, averaged over main tiles and tails. */
+function costOfTiles(
+  lead: PlacedStage,
+  axes: readonly AxisId[],
+  loads: readonly AxisId[][],
+  tiles: ReadonlyMap<AxisId, number>,
+  batch: number,
+): number {
+  // Each tiled axis splits in a whole part with its width and a tail with width 1; shares multiply.
+  let parts: { share: number; width: Map<AxisId, number> }[] = [{ share: 1, width: new Map() }];
+  for (const axis of axes) {
+    const tile = tiles.get(axis) ?? 1;
+    if (tile === 1) continue;
+    const extent = dimAt(lead.axes.find((a) => a.id === axis)!.extent, batch);
+    const tail = (extent % tile) / extent;
+    parts = parts.flatMap(({ share, width }) => [
+      { share: share * (1 - tail), width: new Map([...width, [axis, tile]]) },
+      { share: share * tail, width: new Map([...width, [axis, 1]]) },
+    ]);
+  }
+  return parts.reduce((sum, { share, width }) => {
+    const results = [...width.values()].reduce((a, b) => a * b, 1);
+    const reads = loads.reduce((n, used) => n + used.reduce((k, a) => k * (width.get(a) ?? 1), 1), 0);
+    return sum + (share * reads) / results;
+  }, 0);
+}

@@ -1,0 +1,203 @@
+// Loops -> loops: what does not change in a loop is computed before it, and what a block needs twice is computed once.
+// Contract: exact. Before: every scalar spelled out. After: `const`s for shared loads and costly calls. Stays true: nothing moves
+// across a store to its buffer or out of a condition.
+import { costOfFn } from "./expr.ts";
+import type { Index, Loop, Place, Scalar } from "./loops.ts";
+import type { NameScope } from "./names.ts";
+
+export function shareSubexpressions(body: readonly Loop[], names: NameScope): Loop[] {
+  return shareBlock(hoistBlock(body, names), names);
+}
+
+// ---- Loop-invariant code ----
+
+function hoistBlock(block: readonly Loop[], names: NameScope): Loop[] {
+  return block.flatMap((loop) => {
+    if (loop.kind === "if") return [{ ...loop, then: hoistBlock(loop.then, names) }];
+    if (loop.kind !== "for") return [loop];
+    return hoistFrom({ ...loop, body: hoistBlock(loop.body, names) }, names);
+  });
+}
+
+/** The loop, preceded by what it need not repeat. Inner loops have already given theirs to its body. */
+function hoistFrom(loop: Extract<Loop, { kind: "for" }>, names: NameScope): Loop[] {
+  const changing = changesIn(loop.body);
+  changing.variables.add(loop.variable);
+  const before: Loop[] = [];
+  const hoisted = new Map<string, Scalar>();
+  const lift = (scalar: Scalar): Scalar => {
+    if (!isShareable(scalar) || !isFixed(scalar, changing)) return mapUnconditional(scalar, lift);
+    const key = keyOf(scalar);
+    const known = hoisted.get(key);
+    if (known) return known;
+    const name = names.numbered(nameFor(scalar));
+    before.push({ kind: "let", name, value: scalar, mutable: false });
+    const variable: Scalar = { kind: "var", name, dtype: dtypeOf(scalar) };
+    hoisted.set(key, variable);
+    return variable;
+  };
+  const body: Loop[] = [];
+  for (const inner of loop.body) {
+    if (inner.kind === "let" && !inner.mutable && isFixed(inner.value, changing)) {
+      before.push(inner);
+      changing.variables.delete(inner.name);
+    } else body.push(mapScalars(inner, lift));
+  }
+  return [...before, { ...loop, body }];
+}
+
+interface Changes {
+  readonly variables: Set<string>;
+  readonly buffers: Set<string>;
+}
+
+function changesIn(body: readonly Loop[]): Changes {
+  const changes: Changes = { variables: new Set(), buffers: new Set() };
+  const stack = [...body];
+  for (let loop = stack.pop(); loop; loop = stack.pop()) {
+    if (loop.kind === "for") {
+      changes.variables.add(loop.variable);
+      stack.push(...loop.body);
+    } else if (loop.kind === "if") stack.push(...loop.then);
+    else if (loop.kind === "let" || loop.kind === "assign") changes.variables.add(loop.name);
+    else if (loop.kind === "store") changes.buffers.add(loop.buffer);
+  }
+  return changes;
+}
+
+function isFixed(scalar: Scalar, changes: Changes): boolean {
+  const fixedIndex = (index: Index): boolean => index.terms.every((t) => !changes.variables.has(t.variable));
+  switch (scalar.kind) {
+    case "num":
+    case "size":
+    case "whole":
+      return true;
+    case "var":
+      return !changes.variables.has(scalar.name);
+    case "index":
+      return fixedIndex(scalar.index);
+    case "call":
+      return scalar.args.every((arg) => isFixed(arg, changes));
+    case "load":
+      return (
+        !changes.buffers.has(scalar.buffer) &&
+        fixedIndex(scalar.at.index) &&
+        scalar.at.computed.every((c) => isFixed(c.value, changes))
+      );
+  }
+}
+
+// ---- Common subexpressions of one block ----
+
+function shareBlock(block: readonly Loop[], names: NameScope): Loop[] {
+  const counts = new Map<string, number>();
+  const epochs = new Epochs();
+  for (const loop of block) {
+    const count = (scalar: Scalar): Scalar => {
+      if (isShareable(scalar)) {
+        const key = epochs.key(scalar);
+        const known = counts.get(key) ?? 0;
+        counts.set(key, known + 1);
+        if (known > 0) return scalar;
+      }
+      return mapUnconditional(scalar, count);
+    };
+    mapScalars(loop, count);
+    epochs.pass(loop);
+  }
+
+  const again = new Epochs();
+  const result: Loop[] = [];
+  const known = new Map<string, Scalar>();
+  for (const loop of block) {
+    const replace = (scalar: Scalar): Scalar => {
+      const key = isShareable(scalar) ? again.key(scalar) : "";
+      if (key === "" || (counts.get(key) ?? 0) < 2) return mapUnconditional(scalar, replace);
+      const seen = known.get(key);
+      if (seen) return seen;
+      const name = names.numbered(nameFor(scalar));
+      result.push({ kind: "let", name, value: mapUnconditional(scalar, replace), mutable: false });
+      const variable: Scalar = { kind: "var", name, dtype: dtypeOf(scalar) };
+      known.set(key, variable);
+      return variable;
+    };
+    const shared = mapScalars(loop, replace);
+    if (shared.kind === "for") result.push({ ...shared, body: shareBlock(shared.body, names) });
+    else if (shared.kind === "if") result.push({ ...shared, then: shareBlock(shared.then, names) });
+    else result.push(shared);
+    again.pass(loop);
+  }
+  return result;
+}
+
+/** Tells loads before a store from those after it, and readings of a variable before an assignment from those after. */
+class Epochs {
+  private readonly stores = new Map<string, number>();
+
+  key(scalar: Scalar): string {
+    const marks: string[] = [];
+    const visit = (s: Scalar): void => {
+      if (s.kind === "load") {
+        const mark = this.stores.get(s.buffer);
+        if (mark) marks.push(`${s.buffer}:${mark}`);
+        for (const c of s.at.computed) visit(c.value);
+      }
+      if (s.kind === "var") {
+        const mark = this.stores.get(s.name);
+        if (mark) marks.push(`${s.name}:${mark}`);
+      }
+      if (s.kind === "call") s.args.forEach(visit);
+    };
+    visit(scalar);
+    return keyOf(scalar) + marks.join(",");
+  }
+
+  pass(loop: Loop): void {
+    const changes = changesIn([loop]);
+    for (const name of [...changes.variables, ...changes.buffers]) this.stores.set(name, (this.stores.get(name) ?? 0) + 1);
+  }
+}
+
+// ---- Scalars ----
+
+const isShareable = (s: Scalar): boolean =>
+  s.kind === "load" || (s.kind === "call" && (costOfFn(s.fn) >= 4 || (s.fn === "where" && s.args.some((a) => a.kind === "load"))));
+
+const keyOf = (s: Scalar): string => JSON.stringify(s);
+
+const nameFor = (s: Scalar): string => {
+  if (s.kind === "load") return s.buffer;
+  if (s.kind !== "call") return "value";
+  const load = s.args.find((a) => a.kind === "load");
+  return s.fn === "where" && load?.kind === "load" ? load.buffer : s.fn;
+};
+
+const dtypeOf = (s: Scalar) => ("dtype" in s ? s.dtype : s.kind === "size" ? ("f32" as const) : ("i32" as const));
+
+/** Replaces the parts that are computed whenever the whole is: not the sides of a `where`. */
+function mapUnconditional(s: Scalar, visit: (s: Scalar) => Scalar): Scalar {
+  if (s.kind === "call") {
+    if (s.fn === "where") return { ...s, args: [visit(s.args[0]!), s.args[1]!, s.args[2]!] };
+    return { ...s, args: s.args.map(visit) };
+  }
+  if (s.kind === "load") return { ...s, at: mapPlace(s.at, visit) };
+  return s;
+}
+
+const mapPlace = (place: Place, visit: (s: Scalar) => Scalar): Place =>
+  place.computed.length === 0 ? place : { ...place, computed: place.computed.map((c) => ({ ...c, value: visit(c.value) })) };
+
+/** Replaces the scalars a statement itself evaluates; the body of a loop is its own block. */
+function mapScalars(loop: Loop, visit: (s: Scalar) => Scalar): Loop {
+  switch (loop.kind) {
+    case "let":
+    case "assign":
+      return { ...loop, value: visit(loop.value) };
+    case "store":
+      return { ...loop, value: visit(loop.value), at: mapPlace(loop.at, visit) };
+    case "if":
+      return { ...loop, condition: visit(loop.condition) };
+    default:
+      return loop;
+  }
+}
