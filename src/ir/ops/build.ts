@@ -192,8 +192,11 @@ export function words(b: Builder) {
     mul: two("mul"),
     div: two("div"),
     pow: two("pow"),
+    maximum: two("maximum"),
+    minimum: two("minimum"),
     eq: two("eq"),
     lt: two("lt"),
+    gt: two("gt"),
     ge: two("ge"),
     and: two("and"),
     neg: one("neg"),
@@ -202,12 +205,15 @@ export function words(b: Builder) {
     floor: one("floor"),
     exp: one("exp"),
     log: one("log"),
+    sqrt: one("sqrt"),
     sin: one("sin"),
     cos: one("cos"),
     sigmoid: one("sigmoid"),
+    softplus: one("softplus"),
     sum: reduction("sum"),
     prod: reduction("prod"),
     max: reduction("max"),
+    min: reduction("min"),
   };
 }
 
