@@ -191,6 +191,7 @@ export function words(b: Builder) {
     sub: two("sub"),
     mul: two("mul"),
     div: two("div"),
+    mod: two("mod"),
     pow: two("pow"),
     maximum: two("maximum"),
     minimum: two("minimum"),
