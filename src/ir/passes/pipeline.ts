@@ -53,8 +53,6 @@ export const graphPasses: readonly Pass[] = [
 ];
 
 export interface PassOptions {
-  /** Names of passes to leave out; required ones run all the same. */
-  readonly without?: ReadonlySet<string>;
   /** The last pass to run: `simplify` for gradients as a textbook prints them. */
   readonly until?: string;
   /** Called with the graph after each pass, for `nnc inspect --after` and for checks between passes. */
@@ -67,12 +65,17 @@ export interface Optimised {
   readonly applied: readonly Applied[];
 }
 
-/** Runs the passes. */
-export function optimise(graph: Graph, ops: OpTable, options: PassOptions = {}): Optimised {
+/** Runs the passes but those named in `without`; required ones run all the same. */
+export function optimise(
+  graph: Graph,
+  ops: OpTable,
+  without: ReadonlySet<string> = new Set(),
+  options: PassOptions = {},
+): Optimised {
   const applied: Applied[] = [];
   let current = graph;
   for (const pass of graphPasses) {
-    if (pass.required || !options.without?.has(pass.name)) {
+    if (pass.required || !without.has(pass.name)) {
       current = pass.run(current, ops, applied);
       options.after?.(pass, current);
     }

@@ -77,10 +77,16 @@ export class Rewriter {
 
   /** The node, simplified by the rules. */
   node(op: string, inputs: readonly NodeId[], attrs: Attrs = {}): NodeId {
-    const made = this.b.node(op, inputs, attrs);
+    return this.simplified(this.b.node(op, inputs, attrs));
+  }
+
+  /** What the rules make of a node. */
+  simplified(made: NodeId): NodeId {
     if (this.depth >= maxDepth) return made;
     const known = this.settled.get(made);
     if (known !== undefined) return known;
+    // A rule that makes the very node it is applied to has nothing to do.
+    this.settled.set(made, made);
     this.depth++;
     const result = this.settle(made);
     this.depth--;
@@ -156,8 +162,9 @@ function rewriteOnce(
   for (const node of graph.nodes) {
     here = node;
     const inputs = node.inputs.map((input) => place[input]!);
-    const id = r.b.withOrigins(node.origins, () => r.node(node.op, inputs, node.attrs));
-    r.b.mergeOrigins(id, node.origins);
+    const made = r.b.withOrigins(node.origins, () => r.b.node(node.op, inputs, node.attrs));
+    const id = r.b.withOrigins(unnamed(node.origins), () => r.simplified(made));
+    if (id !== made) r.b.mergeOrigins(id, node.origins);
     r.countUses(id, uses[node.id]!);
     place.push(id);
   }
@@ -167,6 +174,10 @@ function rewriteOnce(
   );
   return { next, applications: r.applications };
 }
+
+/** The origins of what a rule makes on the way: names belong to the value that is replaced. */
+const unnamed = (origins: readonly Origin[]): Origin[] =>
+  origins.map(({ role, span, path }) => ({ role, ...(span ? { span } : {}), ...(path ? { path } : {}) }));
 
 function usesOf(graph: Graph): Int32Array {
   const uses = new Int32Array(graph.nodes.length);

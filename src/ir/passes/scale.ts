@@ -66,7 +66,9 @@ class Collector {
     }
     let { top, bottom } = this;
     if (bottom < 0) [top, bottom] = [-top, -bottom];
-    if (Math.abs(top) !== 1 && bottom !== 1) [top, bottom] = [top / bottom, 1];
+    const quotient = bottom / Math.abs(top);
+    if (Math.abs(top) !== 1 && Number.isInteger(quotient)) [top, bottom] = [Math.sign(top), quotient];
+    else if (Math.abs(top) !== 1 && bottom !== 1) [top, bottom] = [top / bottom, 1];
     return { top, bottom, over: this.over.sort(byNumber), under: this.under.sort(byNumber), rowsOver, rowsUnder };
   }
 }
@@ -117,6 +119,23 @@ function absorb(r: Rewriter, factor: Collector, id: NodeId, divides: boolean): v
   const value = constantOf(r, id);
   if (value === undefined) factor.scalar(r, id, divides);
   else factor.constant(value, divides);
+}
+
+/** a * b, or a / b. */
+export function combine(r: Rewriter, a: Factor, b: Factor, divides: boolean): Factor {
+  const factor = new Collector();
+  for (const [part, under] of [
+    [a, false],
+    [b, divides],
+  ] as const) {
+    factor.constant(part.top, under);
+    factor.constant(part.bottom, !under);
+    for (const id of part.over) factor.scalar(r, id, under);
+    for (const id of part.under) factor.scalar(r, id, !under);
+    (under ? factor.rowsUnder : factor.rowsOver).push(...part.rowsOver);
+    (under ? factor.rowsOver : factor.rowsUnder).push(...part.rowsUnder);
+  }
+  return factor.finish();
 }
 
 export const isPlain = ({ top, bottom, over, under, rowsOver, rowsUnder }: Factor): boolean =>

@@ -6,7 +6,7 @@ import { full } from "../../ops/layout.ts";
 import { sameShape, sameType } from "../../types.ts";
 import { constantOf, isConstant, isFloat, isScalar } from "../patterns.ts";
 import type { Rewrite, Rewriter } from "../rewrite.ts";
-import { isPlain, magnitude, one, putTogether, type Scaled, takeApart, withSign } from "../scale.ts";
+import { combine, isPlain, magnitude, one, putTogether, type Scaled, takeApart, withSign } from "../scale.ts";
 
 /** x as the node's whole value, spread if the node is larger. */
 const spreadTo = (r: Rewriter, x: NodeId, node: Node): NodeId | undefined => {
@@ -150,7 +150,7 @@ export const arithmeticRules: readonly Rewrite[] = [
     ops: ["neg", "mul", "div"],
     apply(r, node) {
       if (!isFloat(r, node.id)) return undefined;
-      const product = r.at(node.id).op !== "neg" && !isScalar(r, node.id) ? liftSign(r, node) : undefined;
+      const product = r.at(node.id).op !== "neg" && !isScalar(r, node.id) ? liftFactors(r, node) : undefined;
       return product ?? putTogether(r, takeApart(r, node.id));
     },
   },
@@ -163,7 +163,7 @@ export const arithmeticRules: readonly Rewrite[] = [
       if (!isFloat(r, node.id) || isScalar(r, node.id)) return undefined;
       const [left, right] = node.inputs.map((id) => takeTerm(r, id)) as [Scaled, Scaled];
       if (left.core === null && right.core === null) return undefined;
-      if (magnitude(left.factor) !== magnitude(right.factor)) return undefined;
+      if (magnitude(left.factor) !== magnitude(right.factor)) return withoutSigns(r, node);
       const first = Math.sign(left.factor.top);
       const second = Math.sign(right.factor.top) * (node.op === "sub" ? -1 : 1);
       if (isPlain(left.factor) && first > 0 && Math.sign(right.factor.top) > 0) return undefined;
@@ -177,16 +177,35 @@ export const arithmeticRules: readonly Rewrite[] = [
   },
 ];
 
+/** a + -b as a - b, and the like. */
+function withoutSigns(r: Rewriter, { op, inputs }: Node): NodeId | undefined {
+  const [left, right] = inputs as readonly [NodeId, NodeId];
+  const [minusLeft, minusRight] = [r.is(left, "neg")?.inputs[0], r.is(right, "neg")?.inputs[0]];
+  if (minusRight !== undefined) return r.node(op === "add" ? "sub" : "add", [left, minusRight]);
+  if (minusLeft === undefined) return undefined;
+  return op === "add" ? r.node("sub", [right, minusLeft]) : r.node("neg", [r.node("add", [minusLeft, right])]);
+}
+
 /** A term of a sum: taken apart only if nothing else reads it, but for a sign. */
 const takeTerm = (r: Rewriter, id: NodeId): Scaled =>
   r.isShared(id) && r.at(id).op !== "neg" ? { core: id, factor: one } : takeApart(r, id);
 
-/** The product or quotient of two tensors with the sign of either before it. */
-function liftSign(r: Rewriter, { op, inputs }: Node): NodeId | undefined {
-  const [left, right] = inputs as readonly [NodeId, NodeId];
-  const signs = [left, right].filter((id) => r.at(id).op === "neg");
-  if (signs.length === 0) return undefined;
-  const bare = (id: NodeId) => r.is(id, "neg")?.inputs[0] ?? id;
-  const product = r.node(op, [bare(left), bare(right)]);
-  return signs.length === 2 ? product : r.node("neg", [product]);
+/**
+ * The product or quotient of two tensors with their scales taken out: the sign before it, the rest on the smaller of
+ * the two, or after it where they are equally large. Undefined where neither is scaled.
+ */
+function liftFactors(r: Rewriter, { op, inputs, type }: Node): NodeId | undefined {
+  const [left, right] = inputs.map((id) => takeTerm(r, id)) as [Scaled, Scaled];
+  if (left.core === null || right.core === null) return undefined;
+  const isBare = ({ factor }: Scaled) => isPlain(factor) && factor.top > 0;
+  if (isBare(left) && isBare(right)) return undefined;
+  const factor = combine(r, left.factor, right.factor, op === "div");
+  const cores = [left.core, right.core] as const;
+  const small = cores.findIndex((id) => !sameShape(r.type(id).shape, type.shape));
+  if (small === -1 || isPlain(factor)) return putTogether(r, { core: r.node(op, cores), factor });
+  const size = withSign(factor, 1);
+  const onSmall = small === 1 && op === "div" ? combine(r, one, size, true) : size;
+  const scaled = putTogether(r, { core: cores[small]!, factor: onSmall });
+  const product = r.node(op, small === 0 ? [scaled, cores[1]] : [cores[0], scaled]);
+  return factor.top < 0 ? r.node("neg", [product]) : product;
 }
