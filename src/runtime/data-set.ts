@@ -11,7 +11,7 @@ export interface ColumnFact {
   readonly shape?: readonly number[];
   /** Values are 0..classes-1. */
   readonly classes?: number;
-  /** Share of zeros, measured over the training rows. */
+  /** Share of zeros in the training rows, about. */
   readonly zeros?: number;
 }
 
@@ -20,8 +20,13 @@ export interface DataFile {
   readonly name: string;
   /** SHA-256 of the unpacked file. */
   readonly sha256?: string;
-  /** SHA-256 of the packed file, where only that is known. */
+  /** SHA-256 of the packed file, where only that is published; such a set is read packed only. */
   readonly packedSha256?: string;
+}
+
+export interface Part {
+  readonly rows: number;
+  readonly files: readonly DataFile[];
 }
 
 interface DataSetFacts {
@@ -40,7 +45,7 @@ interface DataSetFacts {
 /** A public data set in idx files: parts follow one another, each has one file per column. */
 export interface FileSet extends DataSetFacts {
   readonly kind: "files";
-  readonly parts: readonly { readonly rows: number; readonly files: readonly DataFile[] }[];
+  readonly parts: readonly Part[];
   /** Folders on the web, tried in order; each file's name and `.gz` is added. */
   readonly mirrors: readonly string[];
 }

@@ -13,6 +13,8 @@ export const limits = {
   csv: 128 * MiB,
   /** Longest text file. */
   text: 128 * MiB,
+  /** Longest file that is fetched. */
+  download: 256 * MiB,
   /** Most rows of a data set. */
   rows: 2 ** 31 - 1,
   /** Bytes read at a time while elements are converted. */

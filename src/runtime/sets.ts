@@ -1,9 +1,9 @@
 // Opens the data sets of `data/`: finds their files, proves them by size and hash, reads them when a row is first asked for.
 import { dataSets } from "../../data/index.ts";
 import { type Column, joinedColumn, memoryColumn } from "./columns.ts";
-import type { DataFile, DataSet, FileSet, MadeSet } from "./data-set.ts";
+import type { FileSet, MadeSet, Part } from "./data-set.ts";
 import { contentOf, openIdx } from "./idx.ts";
-import type { Io } from "./io.ts";
+import type { Files, Io } from "./io.ts";
 import type { Places } from "./locate.ts";
 import type { Opener, Table } from "./table.ts";
 import { argumentsOf, wrongArgument } from "./table.ts";
@@ -92,50 +92,47 @@ function openFileSet(set: FileSet, places: Places): Table {
         shape: column.shape,
         ...(column.storage === "u8" ? { scale: 255 } : {}),
       },
-      set.parts.map(({ rows, files }) => ({
-        rows,
-        open: () => openPart(set, column, rows, files[k]!, folder, places.io),
-      })),
+      set.parts.map((part) => ({ rows: part.rows, open: () => openPart(set, part, k, folder, places.io) })),
       new Uint8Array(0),
     ),
   );
   return { title: set.title, from: folder, columns, rows: columns[0]!.rows, test: set.test };
 }
 
-function openPart(
-  set: FileSet,
-  column: DataSet["columns"][number],
-  rows: number,
-  file: DataFile,
-  folder: string,
-  io: Io,
-): Column {
-  const plain = io.files.join(folder, file.name);
-  const wrong = (path: string, why: string) =>
+function openPart(set: FileSet, part: Part, k: number, folder: string, io: Io): Column {
+  const name = part.files[k]!.name;
+  const plain = io.files.join(folder, name);
+  for (const path of [plain, `${plain}.gz`]) {
+    const content = readProven(set, part, k, path, io.files);
+    if (content) return memoryColumn({ label: quoted(path), shape: set.columns[k]!.shape }, part.rows, content);
+  }
+  throw new UserError(
+    "data/missing",
+    `${quoted(folder)} lacks ${quoted(`${name}[.gz]`)} of ${set.title}`,
+    `Fetch it with \`nnc data fetch ${set.name}\`.`,
+  );
+}
+
+/** The elements of the set's file at `path`, sizes and hash proven; undefined where there is no file. */
+export function readProven(set: FileSet, part: Part, k: number, path: string, files: Files): Uint8Array | undefined {
+  const { sha256, packedSha256 } = part.files[k]!;
+  const wrong = (why: string) =>
     new UserError(
       "data/hash",
       `${quoted(path)} is not ${set.title}'s file: ${why}`,
       `Fetch it again with \`nnc data fetch ${set.name}\`.`,
     );
-  const seePacked = (packed: Uint8Array) => {
-    if (file.sha256 === undefined && io.files.sha256(packed) !== file.packedSha256)
-      throw wrong(`${plain}.gz`, "its SHA-256 differs");
-  };
-  const idx = openIdx(io.files, plain, seePacked) ?? openIdx(io.files, `${plain}.gz`, seePacked);
-  if (!idx)
-    throw new UserError(
-      "data/missing",
-      `${quoted(folder)} lacks ${quoted(`${file.name}[.gz]`)} of ${set.title}`,
-      `Fetch it with \`nnc data fetch ${set.name}\`.`,
-    );
-  const { path } = idx.file;
-  const shape = [rows, ...column.shape];
+  const idx = openIdx(files, path, (packed) => {
+    if (packedSha256 !== undefined && files.sha256(packed) !== packedSha256) throw wrong("its SHA-256 differs");
+  });
+  if (!idx) return undefined;
+  const shape = [part.rows, ...set.columns[k]!.shape];
   if (idx.shape.join() !== shape.join())
-    throw wrong(path, `it holds [${idx.shape.join(", ")}] and not [${shape.join(", ")}]`);
+    throw wrong(`it holds [${idx.shape.join(", ")}] and not [${shape.join(", ")}]`);
+  if (packedSha256 !== undefined && !idx.packed)
+    throw wrong("only packed, as published, can it be told from another set's");
   const content = contentOf(idx);
   // Hashed once per run, when it is read: 27 ms for MNIST's images where the processor knows SHA, and sure.
-  if (file.sha256 !== undefined && io.files.sha256(content) !== file.sha256) throw wrong(path, "its SHA-256 differs");
-  if (file.sha256 === undefined && !idx.packed)
-    throw wrong(path, "only packed, as published, can it be told from another set's");
-  return memoryColumn({ label: quoted(path), shape: column.shape }, rows, content.subarray(idx.offset));
+  if (sha256 !== undefined && files.sha256(content) !== sha256) throw wrong("its SHA-256 differs");
+  return content.subarray(idx.offset);
 }

@@ -1,0 +1,201 @@
+// What a data or parameter file holds, by the same readers and rules as training: `nnc data info`, `nnc params`.
+
+import { readCsv } from "./csv.ts";
+import type { Values } from "./elements.ts";
+import { decode, elementBytes, valuesFor } from "./elements.ts";
+import { contentOf, openIdx } from "./idx.ts";
+import type { Io } from "./io.ts";
+import { limits } from "./limits.ts";
+import { openGiven } from "./locate.ts";
+import { readNpyHeader } from "./npy.ts";
+import { readHeader, readTensor, type SafetensorsType } from "./safetensors.ts";
+import { charactersOf, readText } from "./text.ts";
+import { quoted, UserError } from "./user-error.ts";
+
+export interface DataInfo {
+  readonly path: string;
+  readonly format: "idx" | "npy" | "csv" | "text" | "safetensors";
+  readonly packed?: boolean;
+  /** Rows first. */
+  readonly shape: readonly number[];
+  readonly element: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly mean?: number;
+  /** Share of zeros. */
+  readonly zeros?: number;
+  /** Names of a csv file's columns, tensors of a safetensors file. */
+  readonly names?: readonly string[];
+  /** Different characters of a text. */
+  readonly characters?: number;
+}
+
+interface Stats {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly zeros: number;
+}
+
+/** A sum that goes on from piece to piece. */
+class Tally {
+  private count = 0;
+  private low = Number.POSITIVE_INFINITY;
+  private high = Number.NEGATIVE_INFINITY;
+  private sum = 0;
+  private zeroCount = 0;
+
+  add(values: Values): void {
+    this.count += values.length;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]!;
+      // Once NaN, always NaN: nothing compares with it.
+      if (value < this.low || Number.isNaN(value)) this.low = value;
+      if (value > this.high || Number.isNaN(value)) this.high = value;
+      this.sum += value;
+      if (value === 0) this.zeroCount++;
+    }
+  }
+
+  get stats(): Stats | undefined {
+    if (this.count === 0) return undefined;
+    return { min: this.low, max: this.high, mean: this.sum / this.count, zeros: this.zeroCount / this.count };
+  }
+}
+
+function statsOf(values: Values): Stats | undefined {
+  const tally = new Tally();
+  tally.add(values);
+  return tally.stats;
+}
+
+/** What one file holds. The format goes by content where it can be told, else by the name's ending. */
+export function dataInfo(path: string, io: Io): DataInfo {
+  const file = openGiven(path, io);
+  const head = new Uint8Array(Math.min(8, file.size));
+  file.read(0, head);
+  const begins = (...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
+  file.close();
+  if (begins(0x93, 0x4e, 0x55, 0x4d) || /\.npy$/i.test(path)) return npyInfo(path, io);
+  if (/\.safetensors$/i.test(path)) return safetensorsInfo(path, io);
+  if (/\.(csv|tsv)$/i.test(path)) return csvInfo(path, io);
+  if (begins(0, 0) || begins(0x1f, 0x8b) || /(\.idx|ubyte)(\.gz)?$|\.gz$/i.test(path)) return idxInfo(path, io);
+  return textInfo(path, io);
+}
+
+function idxInfo(path: string, io: Io): DataInfo {
+  const idx = openIdx(io.files, path)!;
+  const values = contentOf(idx).subarray(idx.offset);
+  return { path, format: "idx", packed: idx.packed, shape: idx.shape, element: "u8", ...statsOf(values) };
+}
+
+function npyInfo(path: string, io: Io): DataInfo {
+  const file = openGiven(path, io);
+  const { element, shape, offset } = readNpyHeader(file);
+  const size = elementBytes[element];
+  const piece = Math.floor(limits.readPiece / size);
+  const count = shape.reduce((a, b) => a * b, 1);
+  const tally = new Tally();
+  for (let done = 0; done < count; done += piece) {
+    const some = Math.min(piece, count - done);
+    const bytes = new Uint8Array(some * size);
+    file.read(offset + done * size, bytes);
+    const values = valuesFor(element, some);
+    decode(element, bytes, values, some, quoted(path));
+    tally.add(values);
+  }
+  file.close();
+  return { path, format: "npy", shape, element, ...tally.stats };
+}
+
+function csvInfo(path: string, io: Io): DataInfo {
+  const csv = readCsv(openGiven(path, io), /\.tsv$/i.test(path) ? { separator: "\t" } : {});
+  return {
+    path,
+    format: "csv",
+    shape: [csv.rows, csv.columns],
+    element: "numbers",
+    names: csv.header,
+    ...statsOf(csv.values),
+  };
+}
+
+function textInfo(path: string, io: Io): DataInfo {
+  const { tokens } = readText(openGiven(path, io), "bytes");
+  let text: string | undefined;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(tokens as Uint8Array);
+  } catch {
+    // Not UTF-8: its bytes are all there is to tell.
+  }
+  const characters = text === undefined ? {} : { characters: charactersOf(path, text).classes };
+  return {
+    path,
+    format: "text",
+    shape: [tokens.length],
+    element: text === undefined ? "bytes" : "UTF-8",
+    ...characters,
+  };
+}
+
+function safetensorsInfo(path: string, io: Io): DataInfo {
+  const tensors = paramsInfo(path, io);
+  return {
+    path,
+    format: "safetensors",
+    shape: [tensors.length],
+    element: "tensors",
+    names: tensors.map(({ name }) => name),
+  };
+}
+
+/** Checks images and labels as `mnist` would: equal counts, 28 x 28, classes 0 to 9. */
+export function imagesInfo(images: string, labels: string, io: Io): readonly [DataInfo, DataInfo] {
+  const pair = [dataInfo(images, io), dataInfo(labels, io)] as const;
+  for (const info of pair) if (info.format !== "idx") throw wrongImages(info, "no idx file");
+  const [first, second] = pair;
+  if (first.shape.length !== 3 || first.shape[1] !== 28 || first.shape[2] !== 28)
+    throw wrongImages(first, `[${first.shape.join(", ")}], and images are [count, 28, 28]`);
+  if (second.shape.length !== 1) throw wrongImages(second, `[${second.shape.join(", ")}], and labels are [count]`);
+  if (first.shape[0] !== second.shape[0]) {
+    throw new UserError(
+      "data/row-counts",
+      `${quoted(images)} has ${first.shape[0]} images, ${quoted(labels)} has ${second.shape[0]} labels`,
+      "Take files that belong together.",
+    );
+  }
+  if (second.max! > 9)
+    throw new UserError(
+      "data/value",
+      `${quoted(labels)} holds the label ${second.max}, and classes are 0 to 9`,
+      "Take labels of ten classes.",
+    );
+  return pair;
+}
+
+const wrongImages = (info: DataInfo, what: string): UserError =>
+  new UserError("data/images", `${quoted(info.path)} is ${what}`, "Name the images first, then their labels.");
+
+export interface ParamInfo {
+  readonly name: string;
+  readonly dtype: SafetensorsType;
+  readonly shape: readonly number[];
+  /** Absent for tensors without elements. */
+  readonly min?: number;
+  readonly max?: number;
+  readonly mean?: number;
+}
+
+/** Every tensor of a safetensors file. */
+export function paramsInfo(path: string, io: Io): readonly ParamInfo[] {
+  const file = openGiven(path, io);
+  try {
+    return [...readHeader(file).tensors.values()].map((entry) => {
+      const stats = statsOf(readTensor(file, entry));
+      const { name, dtype, shape } = entry;
+      return { name, dtype, shape, ...(stats && { min: stats.min, max: stats.max, mean: stats.mean }) };
+    });
+  } finally {
+    file.close();
+  }
+}
