@@ -2,11 +2,8 @@
 // shown is one printable line that fits the width.
 import { positionAt, type Span, startsOfLines } from "./span.ts";
 
-/** Control characters, other line ends, and characters that turn or hide text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: making them visible is the purpose
-const unprintable =
-  /[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb]/u;
-const allUnprintable = new RegExp(unprintable.source, "gu");
+/** Control characters, other line ends, characters that turn or hide text, halves of pairs. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 function escaped(character: string): string {
   if (character === "\t") return "  ";
@@ -15,7 +12,7 @@ function escaped(character: string): string {
 }
 
 /** Text as it is safe to print on a terminal: nothing in it moves the cursor, colours or reorders. */
-export const visible = (text: string): string => text.replace(allUnprintable, escaped);
+export const visible = (text: string): string => text.replace(unprintable, escaped);
 
 /** At most `most` characters, an ellipsis where more were cut. */
 export const shorten = (text: string, most: number): string =>

@@ -39,6 +39,7 @@ const valueStarts: ReadonlySet<TokenType> = new Set([
   T.Invalid,
 ]);
 
+export const isOperator = (type: TokenType): boolean => T.Operator.categoryMatchesMap![type.tokenTypeIdx!] === true;
 export const isName = (type: TokenType): boolean => type === T.Name || type.CATEGORIES!.includes(T.Name);
 export const endsValue = (type: TokenType): boolean => valueEnds.has(type) || isName(type);
 const startsValue = (type: TokenType): boolean => valueStarts.has(type) || isName(type);
@@ -135,31 +136,37 @@ export function balance(source: Source, tokens: readonly IToken[]): { tokens: IT
     return false;
   };
 
-  const startsDeclaration = (i: number): boolean => {
+  /** True where line `i` starts a declaration whatever is open; `last` is what the line before ends with. */
+  const startsDeclaration = (i: number, last: TokenType): boolean => {
     const type = tokens[i]!.tokenType;
     const next = tokens[i + 1]?.tokenType;
     if (type === T.Fn || type === T.Import) return true;
     if (next === undefined) return false;
     if (beforeName.has(type)) return isName(next);
-    if (type === T.Train) return next === T.LeftBrace;
+    // `for i in n +` and `train {` in the next line: there it is a name.
+    if (type === T.Train) return next === T.LeftBrace && !isOperator(last);
     return type === T.Loss && next === T.LeftParen && startsLoss(i);
   };
 
-  let previous: TokenType = T.Newline;
+  let isLineStart = false;
+  let last: TokenType = T.Semicolon;
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i]!;
     const type = token.tokenType;
-    if (frames.length > 0 && previous === T.Newline && type !== T.Newline) {
+    if (type === T.Newline) {
+      isLineStart = true;
+      continue;
+    }
+    if (frames.length > 0 && isLineStart) {
       const frame = frames.at(-1)!;
-      if (startsDeclaration(i)) closeDownTo(depthAbove(token), i);
+      if (startsDeclaration(i, last)) closeDownTo(depthAbove(token), i);
       else if (statementWords.has(type)) closeDownTo(depthOf(T.LeftBrace), i);
-      else if (frame.open.tokenType !== T.LeftBrace && frame.breakAt === undefined && startsValue(type)) {
-        let last = i - 1;
-        while (tokens[last]!.tokenType === T.Newline) last--;
-        if (endsValue(tokens[last]!.tokenType)) frame.breakAt = i;
+      else if (frame.open.tokenType !== T.LeftBrace && frame.breakAt === undefined) {
+        if (startsValue(type) && endsValue(last)) frame.breakAt = i;
       }
     }
-    previous = type;
+    isLineStart = false;
+    last = type;
 
     if (closerOf.has(type)) {
       frames.push({ open: token, breakAt: undefined });

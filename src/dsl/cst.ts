@@ -46,7 +46,7 @@ export interface ConstantCstNode extends CstNode {
 
 export type ConstantCstChildren = {
   keyword?: IToken[];
-  Name: IToken[];
+  Name?: IToken[];
   Is: IToken[];
   expression: ExpressionCstNode[];
 };

@@ -79,13 +79,22 @@ export class NnParser extends CstParser {
 
   /** `dim a = 1`, `hyper b = 2`, `c = 3`. */
   private constant = this.RULE("constant", () => {
-    this.OPTION(() => {
-      this.OR([
-        { ALT: () => this.CONSUME(T.Dim, { LABEL: "keyword" }) },
-        { ALT: () => this.CONSUME(T.Hyper, { LABEL: "keyword" }) },
-      ]);
-    });
-    this.CONSUME(T.Name);
+    // Each alternative takes its name, so that two tokens tell `dim a = 1` from `dim = 1`.
+    this.OR([
+      {
+        ALT: () => {
+          this.CONSUME(T.Dim, { LABEL: "keyword" });
+          this.CONSUME1(T.Name);
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(T.Hyper, { LABEL: "keyword" });
+          this.CONSUME2(T.Name);
+        },
+      },
+      { ALT: () => this.CONSUME3(T.Name) },
+    ]);
     this.CONSUME(T.Is);
     this.SUBRULE(this.expression);
   });

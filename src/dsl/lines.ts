@@ -4,6 +4,7 @@ import type { IToken, TokenType } from "chevrotain";
 import { type Diagnostic, diagnose } from "../base/diagnostic.ts";
 import { syntax } from "../base/diagnostics/syntax.ts";
 import type { Source } from "../base/span.ts";
+import { isOperator } from "./brackets.ts";
 import * as T from "./tokens.ts";
 
 /** Besides the binary operators, what cannot end a line: the statement goes on in the next. */
@@ -21,8 +22,6 @@ const goesOnAfter: ReadonlySet<TokenType> = new Set([
 const goesOnBefore: ReadonlySet<TokenType> = new Set([T.PipeTo, T.Then, T.Else, T.LeftBrace, T.RightBrace]);
 /** What starts a line by mistake, besides the binary operators; `-` starts an expression. */
 const strayStarts: ReadonlySet<TokenType> = new Set([T.Comma, T.Is, T.Update, T.Arrow, T.Colon, T.Dot]);
-
-export const isOperator = (type: TokenType): boolean => T.Operator.categoryMatchesMap![type.tokenTypeIdx!] === true;
 
 interface Frame {
   readonly isBlock: boolean;

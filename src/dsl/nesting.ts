@@ -5,8 +5,7 @@ import type { IToken, TokenType } from "chevrotain";
 import { type Diagnostic, diagnose } from "../base/diagnostic.ts";
 import { syntax } from "../base/diagnostics/syntax.ts";
 import type { Source } from "../base/span.ts";
-import { endsValue } from "./brackets.ts";
-import { isOperator } from "./lines.ts";
+import { endsValue, isOperator } from "./brackets.ts";
 import * as T from "./tokens.ts";
 
 const openers: ReadonlySet<TokenType> = new Set([T.LeftParen, T.LeftSquare, T.LeftBrace, T.Begin]);
