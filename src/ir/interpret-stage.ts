@@ -1,7 +1,7 @@
 // Runs stages in float64, slowly and obviously: the meaning that every target is compared with. Every place is checked.
 // Knows expressions and loops; no graphs, no ops, no targets.
 import { keyHash, normalAt, uniformAt } from "../base/random.ts";
-import { erf, floorMod, sigmoid, softplus } from "./math.ts";
+import { scalarFunction } from "./scalar-functions.ts";
 import {
   type Affine,
   type Axis,
@@ -9,7 +9,6 @@ import {
   type Expr,
   type Guard,
   isAffine,
-  type ScalarFn,
   type Stage,
   type ValueId,
 } from "./stage.ts";
@@ -111,15 +110,15 @@ const folds: Readonly<Record<NonNullable<Stage["reduce"]>["op"], (dtype: DType) 
 class Machine {
   /** The reduction's result, for the epilogue. */
   acc = 0;
-  private readonly counters = new Map<AxisId, number>();
+  private readonly counters: number[];
+  private readonly slots: ReadonlyMap<AxisId, number>;
   private readonly values: ReadonlyMap<ValueId, Value>;
   private readonly context: StageContext;
 
   constructor(axes: readonly Axis[], values: ReadonlyMap<ValueId, Value>, context: StageContext) {
-    for (const { id } of axes) {
-      if (this.counters.has(id)) throw new Error(`axis ${id} occurs twice in one stage`);
-      this.counters.set(id, 0);
-    }
+    this.counters = axes.map(() => 0);
+    this.slots = new Map(axes.map(({ id }, slot) => [id, slot]));
+    if (this.slots.size < axes.length) throw new Error("an axis occurs twice in one stage");
     this.values = values;
     this.context = context;
   }
@@ -134,13 +133,14 @@ class Machine {
   forEach(axes: readonly Axis[], visit: () => void): void {
     const extents = axes.map(({ extent }) => dimAt(extent, this.context.rows));
     if (extents.some((extent) => extent <= 0)) return;
-    for (const { id } of axes) this.counters.set(id, 0);
+    const slots = axes.map(({ id }) => this.slot(id));
+    for (const slot of slots) this.counters[slot] = 0;
     for (;;) {
       visit();
       let d = axes.length - 1;
       for (; d >= 0; d--) {
-        const next = this.counters.get(axes[d]!.id)! + 1;
-        this.counters.set(axes[d]!.id, next < extents[d]! ? next : 0);
+        const next = this.counters[slots[d]!]! + 1;
+        this.counters[slots[d]!] = next < extents[d]! ? next : 0;
         if (next < extents[d]!) break;
       }
       if (d < 0) return;
@@ -200,16 +200,19 @@ class Machine {
 
   private affine({ const: constant, rows = 0, terms }: Affine): () => number {
     const start = constant + rows * this.context.rows;
-    const factors = terms.map(({ axis, mul }) => [axis, dimAt(mul, this.context.rows)] as const);
+    const slots = terms.map(({ axis }) => this.slot(axis));
+    const factors = terms.map(({ mul }) => dimAt(mul, this.context.rows));
     return () => {
       let sum = start;
-      for (const [axis, factor] of factors) {
-        const counter = this.counters.get(axis);
-        if (counter === undefined) throw new Error(`no axis ${axis} in this stage`);
-        sum += factor * counter;
-      }
+      for (let k = 0; k < slots.length; k++) sum += factors[k]! * this.counters[slots[k]!]!;
       return sum;
     };
+  }
+
+  private slot(axis: AxisId): number {
+    const slot = this.slots.get(axis);
+    if (slot === undefined) throw new Error(`no axis ${axis} in this stage`);
+    return slot;
   }
 
   private guards(guards: readonly Guard[]): () => boolean {
@@ -233,7 +236,8 @@ class Machine {
       case "load": {
         const value = this.value(expr.of);
         const offset = this.compilePlaces(value, expr.at);
-        const inside = this.guards(expr.guard ?? []);
+        if (!expr.guard || expr.guard.length === 0) return () => value.data[offset()]!;
+        const inside = this.guards(expr.guard);
         const otherwise = expr.otherwise ?? 0;
         return () => (inside() ? value.data[offset()]! : otherwise);
       }
@@ -264,11 +268,7 @@ class Machine {
       const key = keyHash(expr.key ?? "");
       return (memory) => draw(seed, step, key, memory[x]!);
     }
-    if (expr.fn === "cast") {
-      const convert = casts[expr.dtype];
-      return (memory) => convert(memory[x]!);
-    }
-    const apply = (expr.dtype === "i32" ? integerFunctions[expr.fn] : undefined) ?? functions[expr.fn];
+    const apply = scalarFunction(expr.fn, expr.dtype);
     return (memory) => apply(memory[x]!, memory[y]!, memory[z]!);
   }
 }
@@ -278,60 +278,3 @@ function argumentsOf(expr: Expr): readonly Expr[] {
   if (expr.kind === "call") return expr.args;
   return expr.kind === "gather" ? expr.at.filter((place): place is Expr => !isAffine(place)) : [];
 }
-
-type Pure = Exclude<ScalarFn, "uniform" | "normal" | "cast">;
-
-const flag = (condition: boolean): number => (condition ? 1 : 0);
-
-const casts: Readonly<Record<DType, (x: number) => number>> = {
-  f32: (x) => x,
-  i32: (x) => x | 0,
-  bool: (x) => flag(x !== 0),
-};
-
-const functions: Readonly<Record<Pure, (x: number, y: number, z: number) => number>> = {
-  add: (x, y) => x + y,
-  sub: (x, y) => x - y,
-  mul: (x, y) => x * y,
-  div: (x, y) => x / y,
-  mod: floorMod,
-  pow: (x, y) => x ** y,
-  min: (x, y) => Math.min(x, y),
-  max: (x, y) => Math.max(x, y),
-  neg: (x) => -x,
-  abs: Math.abs,
-  exp: Math.exp,
-  expm1: Math.expm1,
-  log: Math.log,
-  log1p: Math.log1p,
-  sqrt: Math.sqrt,
-  rsqrt: (x) => 1 / Math.sqrt(x),
-  tanh: Math.tanh,
-  sin: Math.sin,
-  cos: Math.cos,
-  erf,
-  floor: Math.floor,
-  sign: Math.sign,
-  sigmoid,
-  softplus,
-  eq: (x, y) => flag(x === y),
-  ne: (x, y) => flag(x !== y),
-  lt: (x, y) => flag(x < y),
-  le: (x, y) => flag(x <= y),
-  gt: (x, y) => flag(x > y),
-  ge: (x, y) => flag(x >= y),
-  and: (x, y) => flag(x !== 0 && y !== 0),
-  or: (x, y) => flag(x !== 0 || y !== 0),
-  not: (x) => flag(x === 0),
-  where: (x, y, z) => (x !== 0 ? y : z),
-};
-
-/** Where i32 differs: it wraps at 32 bits. */
-const integerFunctions: Partial<Readonly<Record<ScalarFn, (x: number, y: number) => number>>> = {
-  add: (x, y) => (x + y) | 0,
-  sub: (x, y) => (x - y) | 0,
-  mul: Math.imul,
-  mod: (x, y) => floorMod(x, y) | 0,
-  neg: (x) => -x | 0,
-  abs: (x) => Math.abs(x) | 0,
-};
