@@ -101,7 +101,8 @@ function viewStage({ at, guard, otherwise }: ViewMap, out: TensorType): Stage {
   };
 }
 
-function leafValue({ op, attrs, type }: Node, options: InterpretOptions, { rows, round }: StageContext): Value {
+function leafValue({ op, inputs, attrs, type }: Node, options: InterpretOptions, { rows, round }: StageContext): Value {
+  if (inputs.length > 0) throw new Error(`${op} is a marker: differentiate the graph before it is interpreted`);
   const name = op === "load" ? loadName(attrs) : String(attrs["name"]);
   const given = leafData(op, name, attrs, options);
   if (given === undefined) throw new Error(`${op} ${name} has no value to interpret`);

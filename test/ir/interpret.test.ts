@@ -69,6 +69,13 @@ describe("graphs", () => {
     expect(() => interpret(model(), { ...given, rows: 3, scalars: new Map() })).toThrow("scalar lr has no value");
   });
 
+  test("a gradient that is not expanded yet is refused", () => {
+    const b = new Builder(opTable);
+    const x = b.node("input", [], { name: "x", dtype: "f32", shape: [] });
+    const graph = b.graph(new Map([["dx", b.node("grad", [x, x])]]));
+    expect(() => interpret(graph, { inputs: new Map([["x", [1]]]) })).toThrow("differentiate the graph");
+  });
+
   test("names of Object.prototype are ordinary", () => {
     const b = new Builder(opTable);
     const x = b.node("input", [], { name: "__proto__", dtype: "f32", shape: [] });
