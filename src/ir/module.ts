@@ -37,7 +37,9 @@ export interface ScalarInfo {
 
 /** The value of a known expression in `train { data = … }`: `mnist(train = 0:50000)`. */
 export type ConfigValue =
-  | number | string | boolean
+  | number
+  | string
+  | boolean
   | { readonly range: readonly [number | null, number | null] }
   | readonly ConfigValue[];
 

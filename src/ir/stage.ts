@@ -33,16 +33,46 @@ export interface Guard {
 
 /** Functions of scalars. Arithmetic follows the dtype of the call: f32 rounds at stores, i32 wraps at 32 bits. */
 export type ScalarFn =
-  | "add" | "sub" | "mul" | "div" | "mod" | "pow" | "min" | "max"
-  | "neg" | "abs" | "exp" | "expm1" | "log" | "log1p" | "sqrt" | "rsqrt" | "tanh" | "sin" | "cos" | "erf"
-  | "floor" | "sign" | "sigmoid" | "softplus"
-  | "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "and" | "or" | "not"
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "mod"
+  | "pow"
+  | "min"
+  | "max"
+  | "neg"
+  | "abs"
+  | "exp"
+  | "expm1"
+  | "log"
+  | "log1p"
+  | "sqrt"
+  | "rsqrt"
+  | "tanh"
+  | "sin"
+  | "cos"
+  | "erf"
+  | "floor"
+  | "sign"
+  | "sigmoid"
+  | "softplus"
+  | "eq"
+  | "ne"
+  | "lt"
+  | "le"
+  | "gt"
+  | "ge"
+  | "and"
+  | "or"
+  | "not"
   /** where(condition, a, b): only the chosen side counts. */
   | "where"
   /** To f32, i32 (toward zero) or bool (!= 0), by the dtype of the call. */
   | "cast"
   /** uniform(index), normal(index): a number of the stream `key` at a logical row-major index. */
-  | "uniform" | "normal";
+  | "uniform"
+  | "normal";
 
 export type Expr =
   | { readonly kind: "num"; readonly value: number; readonly dtype: DType }
@@ -53,10 +83,23 @@ export type Expr =
   /** The reduction's result, in an epilogue; in a body without reduction it does not occur. */
   | { readonly kind: "acc"; readonly dtype: DType }
   /** Reads a value; where a guard fails, gives `otherwise` instead. u8 values read as f32. */
-  | { readonly kind: "load"; readonly of: ValueId; readonly at: readonly Affine[]; readonly guard?: readonly Guard[]; readonly otherwise?: number; readonly dtype: DType }
+  | {
+      readonly kind: "load";
+      readonly of: ValueId;
+      readonly at: readonly Affine[];
+      readonly guard?: readonly Guard[];
+      readonly otherwise?: number;
+      readonly dtype: DType;
+    }
   /** Reads at computed places (i32); out of range is checked when data is loaded, or in the step for dynamic indices. */
   | { readonly kind: "gather"; readonly of: ValueId; readonly at: readonly (Affine | Expr)[]; readonly dtype: DType }
-  | { readonly kind: "call"; readonly fn: ScalarFn; readonly args: readonly Expr[]; readonly dtype: DType; /** Stream of a random function. */ readonly key?: string };
+  | {
+      readonly kind: "call";
+      readonly fn: ScalarFn;
+      readonly args: readonly Expr[];
+      readonly dtype: DType /** Stream of a random function. */;
+      readonly key?: string;
+    };
 
 export type ReduceOp = "add" | "mul" | "min" | "max" | "argmax" | "argmin";
 
@@ -89,6 +132,11 @@ export const at = (axis: AxisId, mul: Dim = 1, offset = 0): Affine => ({ const: 
 export const fixed = (index: number): Affine => ({ const: index, terms: [] });
 export const num = (value: number, dtype: DType = "f32"): Expr => ({ kind: "num", value, dtype });
 export const acc = (dtype: DType = "f32"): Expr => ({ kind: "acc", dtype });
-export const load = (of: ValueId, places: readonly Affine[], dtype: DType = "f32"): Expr => ({ kind: "load", of, at: places, dtype });
+export const load = (of: ValueId, places: readonly Affine[], dtype: DType = "f32"): Expr => ({
+  kind: "load",
+  of,
+  at: places,
+  dtype,
+});
 export const call = (fn: ScalarFn, dtype: DType, ...args: Expr[]): Expr => ({ kind: "call", fn, args, dtype });
 export const isAffine = (place: Affine | Expr): place is Affine => !("kind" in place);
