@@ -4,7 +4,7 @@ import {
   type Affine, type AxisId, type Expr, type Guard, isAffine, type ReduceOp, type ValueId,
 } from "../ir/stage.ts";
 import { type Dim, dimAt, type DType, isStatic, mulDims, type Storage, typeText } from "../ir/types.ts";
-import { axisOf, visitExpr } from "./expr.ts";
+import { exprsOf, visitExpr } from "./expr.ts";
 import {
   type Buffer, constantIndex, dimIndex, type HostRead, type Index, indexScalar, type Loop, type Place, type Procedure, type Scalar, type Stream,
 } from "./loops.ts";
@@ -47,8 +47,8 @@ export function localValues(schedule: Schedule, kernel: Kernel): Set<ValueId> {
 
 function stageReads(stage: PlacedStage): ValueId[] {
   const reads: ValueId[] = [];
-  for (const expr of [stage.body, stage.epilogue, stage.reduce?.index, ...stage.out.at.filter((p): p is Expr => !isAffine(p))]) {
-    if (expr) visitExpr(expr, (e) => {
+  for (const expr of exprsOf(stage)) {
+    visitExpr(expr, (e) => {
       if (e.kind === "load" || e.kind === "gather") reads.push(e.of);
     });
   }
@@ -84,6 +84,23 @@ class Lowering {
         if (!this.variables.has(axis.id)) this.variables.set(axis.id, this.names.unique(axis.name));
       }
     }
+    // Names at the procedure's top come first, so that no inner scope can take them.
+    for (const stage of kernel.stages) {
+      for (const expr of exprsOf(stage)) {
+        visitExpr(expr, (e) => {
+          if (e.kind === "load" || e.kind === "gather") this.declare(e.of);
+          if (e.kind === "call" && e.key !== undefined) this.streamWords(e.key);
+        });
+      }
+      this.declare(stage.out.value);
+    }
+  }
+
+  private declare(id: ValueId): void {
+    const value = this.schedule.values[id]!;
+    if (value.home.kind !== "host") {
+      if (!this.locals.has(id)) this.buffer(id);
+    } else if (!this.hosts.has(id)) this.hosts.set(id, { name: this.names.unique(value.name), value: id });
   }
 
   run(name: string): Procedure {
@@ -94,7 +111,7 @@ class Lowering {
       buffers: [...this.buffers.values()],
       hosts: [...this.hosts.values()],
       streams: [...this.streams.values()],
-      body: shareSubexpressions(body, this.names),
+      body: shareSubexpressions(body, this.names.taken),
       origins: this.kernel.stages.flatMap((s) => s.origins),
     };
   }
@@ -113,7 +130,14 @@ class Lowering {
 
   private tiledLoop(axis: AxisId, extent: Dim, tile: number, inner: (width: number) => Loop[]): Loop[] {
     const variable = this.variables.get(axis)!;
-    const loop = (from: Scalar, to: Scalar, step: number): Loop => ({ kind: "for", variable, from, to, step, body: inner(step) });
+    const loop = (from: Scalar, to: Scalar, step: number): Loop => ({
+      kind: "for",
+      variable,
+      from,
+      to,
+      step,
+      body: this.names.scoped(() => inner(step)),
+    });
     const end = indexScalar(dimIndex(extent));
     const start = indexScalar(constantIndex(0));
     if (tile === 1) return [loop(start, end, 1)];
@@ -238,7 +262,6 @@ class Lowering {
       case "gather": {
         const value = this.schedule.values[expr.of]!;
         if (value.home.kind === "host") {
-          if (!this.hosts.has(expr.of)) this.hosts.set(expr.of, { name: this.names.unique(value.name), value: expr.of });
           return { kind: "var", name: this.hosts.get(expr.of)!.name, dtype: expr.dtype };
         }
         const made = this.made.get(madeKey(expr.of, point));
@@ -285,9 +308,14 @@ class Lowering {
 
   private buffer(id: ValueId): Buffer {
     const owner = storageOf(this.schedule, id);
-    const known = this.buffers.get(owner.id);
+    // The old and the new value of a slot lie in the same place.
+    const same = (b: Buffer): boolean => {
+      const { home } = this.schedule.values[b.value]!;
+      return b.value === owner.id || (home.kind === "slot" && owner.home.kind === "slot" && home.slot === owner.home.slot);
+    };
+    const known = [...this.buffers.values()].find(same);
     if (known) return known;
-    const name = this.names.unique(owner.name);
+    const name = this.names.unique(owner.home.kind === "slot" ? owner.home.slot : owner.name);
     const made: Buffer = { name, value: owner.id, storage: owner.type.dtype satisfies Storage, comment: typeText(owner.type) };
     this.buffers.set(owner.id, made);
     return made;
@@ -402,10 +430,3 @@ function minOf(a: Scalar, b: Scalar): Scalar {
   if (x !== undefined && y !== undefined) return indexScalar(constantIndex(Math.min(x, y)));
   return { kind: "call", fn: "min", dtype: "i32", args: [a, b] };
 }
-
-/** Whether a place reads exactly the kernel's shared axes. */
-export const readsShared = (at: readonly Affine[], shared: readonly AxisId[]): boolean =>
-  at.every((place) => {
-    const axis = axisOf(place);
-    return axis === undefined ? place.terms.length === 0 : shared.includes(axis);
-  });

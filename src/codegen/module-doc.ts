@@ -23,7 +23,13 @@ export type StatementDoc =
       readonly kind: "interface";
       readonly name: string;
       readonly docs: readonly string[];
-      readonly members: readonly { readonly docs: readonly string[]; readonly text: string }[];
+      readonly properties: readonly { readonly docs: readonly string[]; readonly name: string; readonly type: string }[];
+      readonly methods: readonly {
+        readonly docs: readonly string[];
+        readonly name: string;
+        readonly parameters: readonly ParameterDoc[];
+        readonly returnType: string;
+      }[];
     }
   | {
       readonly kind: "const";

@@ -22,11 +22,22 @@ export function safeIdentifier(name: string): string {
 
 /** Gives each name once: `x`, `x2`, `x3`. */
 export class NameScope {
-  private readonly taken: Set<string>;
-  private readonly next = new Map<string, number>();
+  taken: Set<string>;
+  private next = new Map<string, number>();
 
   constructor(taken: Iterable<string> = []) {
     this.taken = new Set(taken);
+  }
+
+  /** Names given in `work` are free again after it. */
+  scoped<T>(work: () => T): T {
+    const { taken, next } = this;
+    this.taken = new Set(taken);
+    this.next = new Map(next);
+    const result = work();
+    this.taken = taken;
+    this.next = next;
+    return result;
   }
 
   unique(wanted: string): string {

@@ -3,9 +3,11 @@
 // across a store to its buffer or out of a condition.
 import { costOfFn } from "./expr.ts";
 import type { Index, Loop, Place, Scalar } from "./loops.ts";
-import type { NameScope } from "./names.ts";
+import { NameScope } from "./names.ts";
 
-export function shareSubexpressions(body: readonly Loop[], names: NameScope): Loop[] {
+/** `taken`: names of the procedure's head; those declared in the body are found here. */
+export function shareSubexpressions(body: readonly Loop[], taken: Iterable<string>): Loop[] {
+  const names = new NameScope([...taken, ...changesIn(body).variables]);
   return shareBlock(hoistBlock(body, names), names);
 }
 
@@ -122,7 +124,7 @@ function shareBlock(block: readonly Loop[], names: NameScope): Loop[] {
       return variable;
     };
     const shared = mapScalars(loop, replace);
-    if (shared.kind === "for") result.push({ ...shared, body: shareBlock(shared.body, names) });
+    if (shared.kind === "for") result.push({ ...shared, body: names.scoped(() => shareBlock(shared.body, names)) });
     else if (shared.kind === "if") result.push({ ...shared, then: shareBlock(shared.then, names) });
     else result.push(shared);
     again.pass(loop);

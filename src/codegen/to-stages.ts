@@ -2,9 +2,9 @@
 // Before: a graph without `grad` nodes. After: values with homes and stages that read them. Stays true: one value per tensor node;
 // nothing is fused, nothing is shared, so this form is the meaning that the fused schedule must keep. Knows no targets.
 import type { Graph, Node, NodeId, OpTable } from "../ir/graph.ts";
-import { type Affine, type Axis, type AxisId, at, type Expr, fixed, load, num, OUT, type Stage, type ValueId } from "../ir/stage.ts";
+import { type Affine, type Axis, type AxisId, at, type Expr, fixed, isAffine, load, num, OUT, type Stage, type ValueId } from "../ir/stage.ts";
 import { countAt, type Dim, type DType, dimText, mulDims, sameDim, type Shape, type TensorType } from "../ir/types.ts";
-import { mapExpr, mapStage } from "./expr.ts";
+import { compose, composeExpr, mapExpr, mapStage } from "./expr.ts";
 import type { Home, HostStep, Kernel, PlacedStage, Schedule, Value } from "./schedule.ts";
 
 /** Rank-0 ops of numbers that are known before the step runs; they are computed on the host in float64. */
@@ -154,8 +154,9 @@ class Staging {
   }
 
   private addStage(stage: Stage, node: Node): void {
-    const placed: PlacedStage = { ...stage, name: stageName(node.op, stage), origins: node.origins };
-    this.kernels.push({ stages: [placed], shared: stage.axes.filter((a) => a.kind === "parallel").length });
+    const tidy = tidyAxes(stage);
+    const placed: PlacedStage = { ...tidy, name: stageName(node.op, tidy), origins: node.origins };
+    this.kernels.push({ stages: [placed], shared: tidy.axes.filter((a) => a.kind === "parallel").length });
   }
 
   private resolveStage(stage: Stage, inputs: readonly NodeId[], temps: readonly ValueId[]): Stage {
@@ -169,6 +170,8 @@ class Staging {
   /** Turns an op's own ids into values of this program. */
   private resolveNode(e: Expr, inputs: readonly NodeId[], temps: readonly ValueId[]): Expr {
     if (e.kind === "call" && e.fn === "pow") return reducePower(e);
+    // Bytes read as f32 already.
+    if (e.kind === "call" && e.fn === "cast" && e.dtype === "f32" && e.args[0]!.kind === "load" && e.args[0]!.dtype === "f32") return e.args[0]!;
     if (e.kind !== "load" && e.kind !== "gather") return e;
     if (e.of === OUT) throw new Error("an op may not read its own result");
     if (e.of < OUT) return { ...e, of: temps[-2 - e.of]! };
@@ -255,6 +258,34 @@ export function axesOf(shape: Shape): Axis[] {
     extent,
     kind: "parallel",
   }));
+}
+
+/** Parallel axes first, none of extent 1, named as in papers: the batch n, then i, j, k. */
+function tidyAxes(stage: Stage): Stage {
+  const single = new Map(stage.axes.filter((a) => a.extent === 1).map((a) => [a.id, fixed(0)]));
+  const kept = stage.axes.filter((a) => !single.has(a.id));
+  const axes = [...kept.filter((a) => a.kind === "parallel"), ...kept.filter((a) => a.kind !== "parallel")];
+  const letters = ["i", "j", "k", "l", "p", "q", "r", "s", "t", "u", "v", "w"];
+  const taken = new Set<string>();
+  const named = axes.map((axis): Axis => {
+    const wanted = typeof axis.extent !== "number" ? "n" : /^[a-z]+$/.test(axis.name) && axis.name !== "n" ? axis.name : undefined;
+    const name = wanted !== undefined && !taken.has(wanted) ? wanted : (letters.find((l) => !taken.has(l)) ?? `axis${axis.id}`);
+    taken.add(name);
+    return { ...axis, name };
+  });
+  if (single.size === 0) return { ...stage, axes: named };
+  const place = (p: Affine): Affine => compose(p, single)!;
+  const expr = (e: Expr): Expr => composeExpr(e, single)!;
+  const { reduce, epilogue } = stage;
+  // A sum over nothing but single elements is those elements.
+  const folds = named.some((a) => a.kind !== "parallel");
+  return {
+    axes: named,
+    body: expr(stage.body),
+    ...(reduce && (folds || reduce.index) ? { reduce: reduce.index ? { ...reduce, index: expr(reduce.index) } : reduce } : {}),
+    ...(epilogue ? { epilogue: expr(epilogue) } : {}),
+    out: { ...stage.out, at: stage.out.at.map((p) => (isAffine(p) ? place(p) : expr(p))) },
+  };
 }
 
 const identityOut = (axes: readonly Axis[]): Stage["out"] => ({ value: OUT, at: axes.map((a) => at(a.id)), mode: "set" });

@@ -19,25 +19,21 @@ export function fuseEpilogues(schedule: Schedule, strictFloat: boolean): Schedul
   for (const value of schedule.values) if (value.alias !== undefined) pinned.add(value.alias);
 
   for (let i = 0; i < stages.length; i++) {
-    // A reduction may take in a chain of readers, one after the other.
-    for (;;) {
-      const stage = stages[i];
-      if (!stage?.reduce || stage.out.mode !== "set" || !writesIdentity(stage)) break;
-      const value = stage.out.value;
-      const readers = readersOf.get(value) ?? [];
-      if (schedule.values[value]!.home.kind !== "temp" || pinned.has(value)) break;
-      if (readers.length !== 1 || writersOf.get(value) !== 1) break;
-      const reader = readers[0]!;
-      const fused = absorb(stage, stages[reader]!, strictFloat);
-      if (!fused) break;
-      // The fused stage stands where the reader stood: all it reads is computed by then.
-      stages[i] = undefined;
-      stages[reader] = fused;
-      for (const read of readsOf(fused)) {
-        const others = (readersOf.get(read) ?? []).filter((r) => r !== i && r !== reader);
-        readersOf.set(read, [...others, reader]);
-      }
-      i = reader;
+    const stage = stages[i];
+    if (!stage?.reduce || stage.out.mode !== "set" || !writesIdentity(stage)) continue;
+    const value = stage.out.value;
+    const readers = readersOf.get(value) ?? [];
+    if (schedule.values[value]!.home.kind !== "temp" || pinned.has(value)) continue;
+    if (readers.length !== 1 || writersOf.get(value) !== 1) continue;
+    const reader = readers[0]!;
+    const fused = absorb(stage, stages[reader]!, strictFloat);
+    if (!fused) continue;
+    // The fused stage stands where the reader stood, all it reads being computed by then; there it may take in another.
+    stages[i] = undefined;
+    stages[reader] = fused;
+    for (const read of readsOf(fused)) {
+      const others = (readersOf.get(read) ?? []).filter((r) => r !== i && r !== reader);
+      readersOf.set(read, [...others, reader]);
     }
   }
   return { ...schedule, kernels: stages.filter((s) => s !== undefined).map(asKernel) };

@@ -22,15 +22,21 @@ export const schedulePasses: readonly SchedulePass[] = [
     run: (schedule, { batch, strictFloat }) => inlineViews(schedule, batch, strictFloat),
   },
   {
+    name: "fuse-epilogues",
+    contract: "rounding",
+    summary: "does elementwise work on a reduction's result as it is stored",
+    run: (schedule, { strictFloat }) => fuseEpilogues(schedule, strictFloat),
+  },
+  {
     name: "inline-maps",
     contract: "rounding",
     summary: "moves elementwise work into its readers where that saves more than it repeats",
     run: (schedule, { batch, strictFloat }) => inlineMaps(schedule, batch, strictFloat),
   },
   {
-    name: "fuse-epilogues",
+    name: "fuse-late-epilogues",
     contract: "rounding",
-    summary: "does elementwise work on a reduction's result as it is stored",
+    summary: "the same for what inlining left behind a reduction",
     run: (schedule, { strictFloat }) => fuseEpilogues(schedule, strictFloat),
   },
   {

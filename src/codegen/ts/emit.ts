@@ -71,25 +71,41 @@ function trainerInterface(unit: Unit): StatementDoc {
     kind: "interface",
     name: "Trainer",
     docs: ["One model in memory. All arrays are views over one ArrayBuffer."],
-    members: [
-      { docs: ["Input buffers: fill rows 0 to rows - 1, then call."], text: `readonly inputs: { ${inputs.join("; ")} };` },
-      { docs: ["Loss, metrics and settings, by the places in `index`."], text: "readonly scalars: Float64Array;" },
-      { docs: [], text: `readonly index: { ${index.join("; ")} };` },
+    properties: [
+      { docs: ["Input buffers: fill rows 0 to rows - 1, then call."], name: "inputs", type: `{ ${inputs.join("; ")} }` },
+      { docs: ["Loss, metrics and settings, by the places in `index`."], name: "scalars", type: "Float64Array" },
+      { docs: [], name: "index", type: `{ ${index.join("; ")} }` },
+    ],
+    methods: [
       {
         docs: ["A copy of a tensor, row-major in its logical shape; outputs hold the rows of the last call."],
-        text: `read(name: ${names.join(" | ") || "never"}): Float32Array | Int32Array | Uint8Array;`,
+        name: "read",
+        parameters: [{ name: "name", type: names.join(" | ") || "never" }],
+        returnType: "Float32Array | Int32Array | Uint8Array",
       },
       {
         docs: ["Overwrites a parameter or state."],
-        text: `write(name: ${manifest.slots.map((s) => quote(s.name)).join(" | ") || "never"}, values: ArrayLike<number>): void;`,
+        name: "write",
+        parameters: [
+          { name: "name", type: manifest.slots.map((s) => quote(s.name)).join(" | ") || "never" },
+          { name: "values", type: "ArrayLike<number>" },
+        ],
+        returnType: "void",
       },
-      { docs: ["Forward, backward and update on the first `rows` rows of the inputs; leaves the loss in `scalars`."], text: "step(rows: number): void;" },
-      { docs: ["Loss, metrics and outputs; changes no parameter and no state."], text: "evaluate(rows: number): void;" },
-      { docs: ["Outputs alone; targets are not read."], text: "predict(rows: number): void;" },
-      ...entryNames(unit).map(({ name, method }) => ({ docs: [`Outputs of the model ${comment(name)}.`], text: `${method}(rows: number): void;` })),
+      rowsMethod("step", "Forward, backward and update on the first `rows` rows of the inputs; leaves the loss in `scalars`."),
+      rowsMethod("evaluate", "Loss, metrics and outputs; changes no parameter and no state."),
+      rowsMethod("predict", "Outputs alone; targets are not read."),
+      ...entryNames(unit).map(({ name, method }) => rowsMethod(method, `Outputs of the model ${comment(name)}.`)),
     ],
   };
 }
+
+const rowsMethod = (name: string, doc: string) => ({
+  docs: [doc],
+  name,
+  parameters: [{ name: "rows", type: "number" }],
+  returnType: "void",
+});
 
 /** Further models are methods by their own name, unless an ordinary method has it. */
 function entryNames(unit: Unit): { name: string; method: string; program: string }[] {
@@ -104,7 +120,7 @@ function helperDocs(body: readonly StatementDoc[], types: boolean): StatementDoc
   const want = (name: string): void => {
     if (wanted.includes(name)) return;
     const helper = helpers[name]!;
-    for (const word of new Set(helper.ts.match(/\w+/g) ?? [])) {
+    for (const word of new Set(helper.js.match(/\w+/g) ?? [])) {
       if (word !== name && Object.hasOwn(helpers, word) && refersTo(helper.js, word, name)) want(word);
     }
     wanted.push(name);
