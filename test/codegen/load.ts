@@ -1,0 +1,11 @@
+// Loads what the compiler emits: a unit as a module of plain JavaScript.
+import type { Unit } from "../../src/codegen/compile.ts";
+import { emitModule } from "../../src/codegen/ts/emit.ts";
+import { printPlain } from "../../src/codegen/ts/plain.ts";
+import type { Library } from "../../src/runtime/library.ts";
+
+export async function loadUnit(unit: Unit): Promise<Library> {
+  const text = printPlain(emitModule(unit, false), false);
+  const module: unknown = await import(/* @vite-ignore */ `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
+  return module as Library;
+}

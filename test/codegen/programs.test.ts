@@ -1,0 +1,114 @@
+// Emitted programs against the reference interpreter: whole training steps, short batches, passes and recipes on and off.
+import { describe, expect, it } from "vitest";
+import { compile, type CompileOptions } from "../../src/codegen/compile.ts";
+import { emitModule } from "../../src/codegen/ts/emit.ts";
+import { printWithTsMorph } from "../../src/codegen/ts/morph.ts";
+import { printPlain } from "../../src/codegen/ts/plain.ts";
+import { interpret } from "../../src/ir/interpret.ts";
+import { opTable } from "../../src/ir/ops/table.ts";
+import { optimise } from "../../src/ir/passes/pipeline.ts";
+import type { Module } from "../../src/ir/module.ts";
+import type { Trainer } from "../../src/runtime/library.ts";
+import { perceptron } from "./hand-module.ts";
+import { loadUnit } from "./load.ts";
+
+const networks = [[10], [5, 3], [17, 1, 4]];
+
+function fillInputs(trainer: Trainer, rows: number, classes: number): void {
+  const { x, target } = trainer.inputs;
+  for (let i = 0; i < x!.length; i++) x![i] = (i * 37 + 11) % 256;
+  for (let n = 0; n < rows; n++) target![n] = (n * 5 + 1) % classes;
+}
+
+async function trainerOf(module: Module, options: Partial<CompileOptions> = {}): Promise<Trainer> {
+  const library = await loadUnit(compile(module, { target: "ts", ...options }));
+  return library.create({ seed: 3 });
+}
+
+/** All parameters after some steps, and the losses on the way. */
+function run(trainer: Trainer, module: Module, steps: number, rows: number): { losses: number[]; params: Map<string, number[]> } {
+  fillInputs(trainer, rows, module.columns[1]!.classes!);
+  const losses: number[] = [];
+  for (let s = 0; s < steps; s++) {
+    trainer.step(rows);
+    losses.push(trainer.scalars[0]!);
+  }
+  return { losses, params: new Map(module.slots.map((s) => [s.name, [...trainer.read(s.name)]])) };
+}
+
+describe("emitted programs", () => {
+  for (const sizes of networks) {
+    for (const rows of [1, 7, 8]) {
+      it(`a step of 6-${sizes.join("-")} on ${rows} rows is the interpreter's`, async () => {
+        const module = perceptron(sizes);
+        const trainer = await trainerOf(module);
+        const slots = new Map(module.slots.map((s) => [s.name, Float64Array.from(trainer.read(s.name))]));
+        const { losses, params } = run(trainer, module, 1, rows);
+        const graph = optimise(module.step, opTable).graph;
+        const inputs = new Map([
+          ["x", Float64Array.from(trainer.inputs.x!).slice(0, rows * 6)],
+          ["target", Float64Array.from(trainer.inputs.target!).slice(0, rows)],
+        ]);
+        const truth = interpret(graph, { rows, slots, inputs, scalars: new Map([["lr", 0.5]]) });
+        expect(losses[0]).toBeCloseTo(truth.outputs.get("loss")!.data[0]!, 5);
+        for (const [name, values] of params) {
+          const expected = truth.updates.get(name)!.data;
+          values.forEach((v, i) => expect(Math.abs(v - expected[i]!)).toBeLessThan(2e-6));
+        }
+      });
+    }
+  }
+
+  it("evaluate and predict change no parameter, and agree with each other", async () => {
+    const module = perceptron([5, 3]);
+    const trainer = await trainerOf(module);
+    fillInputs(trainer, 8, 3);
+    const before = module.slots.map((s) => [...trainer.read(s.name)]);
+    trainer.evaluate(8);
+    const evaluated = [...trainer.read("out")];
+    expect(trainer.scalars[trainer.index.accuracy!]).toBeGreaterThanOrEqual(0);
+    trainer.predict(8);
+    expect([...trainer.read("out")]).toEqual(evaluated);
+    expect(module.slots.map((s) => [...trainer.read(s.name)])).toEqual(before);
+  });
+
+  it("rows out of range, unknown names and wrong lengths are refused", async () => {
+    const trainer = await trainerOf(perceptron([4]));
+    for (const rows of [0, 9, 1.5, Number.NaN]) expect(() => trainer.step(rows)).toThrow(/rows must be a whole number from 1 to 8/);
+    expect(() => trainer.read("__proto__")).toThrow(/no tensor/);
+    expect(() => trainer.write("W0", [1, 2])).toThrow(/24 elements, not 2/);
+  });
+
+  const variants: [string, Partial<CompileOptions>, number][] = [
+    ["without reuse of memory", { reuse: false }, 0],
+    ["one element at a time", { recipes: "naive" }, 0],
+    ["without inlining of views", { without: new Set(["inline-views"]) }, 0],
+    ["without any fusion", { without: new Set(["inline-views", "inline-maps", "fuse-epilogues", "fuse-late-epilogues"]) }, 2e-6],
+  ];
+  for (const [what, options, tolerance] of variants) {
+    it(`trains the same ${what}`, async () => {
+      const module = perceptron([17, 1, 4]);
+      const plain = run(await trainerOf(module), module, 20, 7);
+      const other = run(await trainerOf(module, options), module, 20, 7);
+      if (tolerance === 0) expect(other).toEqual(plain);
+      else other.losses.forEach((l, i) => expect(Math.abs(l - plain.losses[i]!)).toBeLessThan(tolerance));
+    });
+  }
+
+  it("under strict floats fusion does not change a bit", async () => {
+    const module = perceptron([17, 1, 4]);
+    const off = new Set(["inline-views", "inline-maps", "fuse-epilogues", "fuse-late-epilogues"]);
+    const fused = run(await trainerOf(module, { strictFloat: true }), module, 20, 7);
+    const unfused = run(await trainerOf(module, { strictFloat: true, without: off }), module, 20, 7);
+    expect(fused).toEqual(unfused);
+  });
+});
+
+describe("printers", () => {
+  for (const sizes of networks) {
+    it(`ts-morph and the plain printer agree on 6-${sizes.join("-")}`, async () => {
+      const doc = emitModule(compile(perceptron(sizes), { target: "ts" }), true);
+      expect(printPlain(doc, true)).toBe(await printWithTsMorph("model.ts", doc));
+    });
+  }
+});
