@@ -261,6 +261,13 @@ const steps: readonly Step[] = [
     const inner = b.node("sum", [bounded(b, x)], { axes: [c.below(shape.length)], keepdims: c.below(2) === 1 });
     return { op: "sum", inputs: [inner], attrs: { axes: [0], keepdims: c.below(2) === 1 } };
   },
+  (c, b, pool) => {
+    const x = c.of(pool);
+    const { shape } = b.type(x);
+    if (shape.length !== 2) return undefined;
+    const product = b.node("einsum", [x, bounded(b, x)], { inputs: ["ij", "kj"], output: "ik" });
+    return { op: "sum", inputs: [product], attrs: { axes: [c.below(2)], keepdims: false } };
+  },
 ];
 
 /** Larger tensors are not kept: a test runs hundreds of graphs. */

@@ -1,6 +1,6 @@
 // Rewriting: rules that replace one node by an equal one, and the engine that applies a list of them to a whole graph.
 // Knows no op and no rule.
-import { Builder, type Graph, type Node, type NodeId, type OpTable, type Origin } from "../graph.ts";
+import { attrsKey, Builder, type Graph, type Node, type NodeId, type OpTable, type Origin } from "../graph.ts";
 import type { Attrs } from "../op-def.ts";
 import { sameType, type TensorType, typeText } from "../types.ts";
 
@@ -137,8 +137,10 @@ export function rewriteGraph(
   let current = graph;
   for (let round = 0; round < maxRounds; round++) {
     const { next, applications } = rewriteOnce(current, ops, byOp, applied);
+    // Rules may try what they then leave: a round that applied some can still end with the same graph.
+    const settled = applications === 0 || sameGraph(current, next);
     current = next;
-    if (applications === 0) break;
+    if (settled) break;
   }
   return { graph: current, applied };
 }
@@ -173,6 +175,15 @@ function rewriteOnce(
     graph.updates.map(({ slot, next }) => ({ slot: place[slot]!, next: place[next]! })),
   );
   return { next, applications: r.applications };
+}
+
+/** Whether two graphs have the same nodes in the same order, whatever they came from. */
+export function sameGraph(a: Graph, b: Graph): boolean {
+  const sameNode = (one: Node, two: Node) =>
+    one.op === two.op &&
+    one.inputs.every((input, i) => input === two.inputs[i]) &&
+    (one.attrs === two.attrs || attrsKey(one.attrs) === attrsKey(two.attrs));
+  return a.nodes.length === b.nodes.length && a.nodes.every((node, i) => sameNode(node, b.nodes[i]!));
 }
 
 /** The origins of what a rule makes on the way: names belong to the value that is replaced. */
