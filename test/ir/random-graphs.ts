@@ -214,7 +214,8 @@ const steps: readonly Step[] = [
     const wanted = shape.slice(0, -1);
     const spread =
       wanted.length === 0 ? b.node("reshape", [ids], { shape: [] }) : b.node("broadcast", [ids], { shape: wanted });
-    return { op: "pick", inputs: [x, spread] };
+    const scores = c.below(2) === 0 ? x : b.node("log_softmax", [x], { axes: [shape.length - 1] });
+    return { op: "pick", inputs: [scores, spread] };
   },
   (c, b, pool) => {
     const x = c.of(pool);
@@ -278,15 +279,15 @@ export function randomGraph(numbers: readonly number[]): RandomGraph {
   const b = new Builder(opTable);
   const pool: NodeId[] = [];
   const columns = new Map<string, number[]>();
+  let elements = 0;
   for (let k = 0; k < 3; k++) {
     const name = `in${k}`;
     const shape = c.of(shapes);
     pool.push(b.node("input", [], { name, ...f32(...shape) }));
     const count = shape.reduce<number>((product, d) => product * dimAt(d, batchRows), 1);
-    columns.set(
-      name,
-      Array.from({ length: count }, () => (c.below(1999) - 999) / 777 + 0.0137),
-    );
+    // No two elements are equal: a maximum of ties has no derivative that differences could confirm.
+    const value = () => (c.below(199) - 99 + (elements++ + 0.5) / 100) / 77;
+    columns.set(name, Array.from({ length: count }, value));
   }
   const inputs = [...pool];
   const length = 2 + c.below(10);
