@@ -88,7 +88,7 @@ function drawDigit(row: number, pixels: Uint8Array, at: number): number {
   const sine = (2 * half) / (1 + half * half);
   const shear = spread(0.4);
   const wide = 0.14 + spread(0.045);
-  const high = 0.19 + spread(0.045);
+  const high = 0.18 + spread(0.045);
   const left = size / 2 + spread(3);
   const top = size / 2 + spread(3);
   const radius = 0.75 + numbers.between(0, 0.55) + numbers.between(0, 0.55);

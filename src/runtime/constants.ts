@@ -51,7 +51,11 @@ function find(
 }
 
 /** Reads the numbers of all constants into the trainer. */
-export function loadConstants(trainer: Trainer, manifest: Manifest, places: Places): void {
+export function loadConstants(
+  trainer: Pick<Trainer, "write">,
+  manifest: Pick<Manifest, "loads">,
+  places: Places,
+): void {
   for (const load of manifest.loads ?? []) {
     const file = openNamed(load.file, places);
     try {

@@ -108,10 +108,9 @@ function unpack(files: Files, file: OpenFile, seePacked?: (packed: Uint8Array) =
     );
   }
   const unpacked = files.gunzip(packed, header.total) ?? fail(path);
-  if (unpacked.bytes.length !== header.total || !unpacked.complete) {
-    const what =
-      unpacked.bytes.length < header.total ? `it unpacks to ${grouped(unpacked.bytes.length)}` : "more follows";
-    throw lengthError(path, header, what);
+  if (unpacked.more) throw lengthError(path, header, "more follows");
+  if (unpacked.bytes.length !== header.total) {
+    throw lengthError(path, header, `it unpacks to ${grouped(unpacked.bytes.length)}`);
   }
   return {
     file: memoryFile(path, unpacked.bytes),

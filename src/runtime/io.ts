@@ -13,8 +13,8 @@ export interface OpenFile {
 
 export interface Gunzipped {
   readonly bytes: Uint8Array;
-  /** True where the stream ended exactly with the input and within the limit. */
-  readonly complete: boolean;
+  /** True where more follows: unpacked bytes past the limit (then `bytes` is empty), or other bytes after the stream. */
+  readonly more: boolean;
 }
 
 export interface Files {

@@ -132,9 +132,9 @@ function gunzip(packed: Uint8Array, limit: number): Gunzipped | undefined {
       info: true,
     });
     const { buffer, engine } = unpacked as { buffer: Uint8Array; engine: { bytesWritten: number } };
-    return { bytes: buffer, complete: buffer.length <= limit && engine.bytesWritten === packed.length };
+    return { bytes: buffer, more: buffer.length > limit || engine.bytesWritten !== packed.length };
   } catch (error) {
-    if (codeOf(error) === "ERR_BUFFER_TOO_LARGE") return { bytes: new Uint8Array(0), complete: false };
+    if (codeOf(error) === "ERR_BUFFER_TOO_LARGE") return { bytes: new Uint8Array(0), more: true };
     return undefined;
   }
 }

@@ -27,14 +27,15 @@ export interface Interval {
   readonly unit: "steps" | "seconds" | "epochs";
 }
 
-interface Rule {
+/** An option, for the help of whoever takes them over. */
+export interface Rule {
   readonly flag: string;
   /** What follows the flag; absent for a switch. */
   readonly value?: string;
   readonly text: string;
 }
 
-const rules: readonly Rule[] = [
+export const rules: readonly Rule[] = [
   { flag: "data-dir", value: "DIR", text: "where the data lies; else NNC_DATA_DIR, then the user's cache" },
   { flag: "data", value: "NAME", text: "another data set with the same columns: mnist, fashion_mnist, digits" },
   { flag: "epochs", value: "K", text: "times to go through the training rows" },
