@@ -1,0 +1,63 @@
+// `nnc build`: the model as TypeScript, as a bundled library with its types, and as a program that trains.
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import type { Io } from "../runtime/io.ts";
+import { bytesText } from "../runtime/user-error.ts";
+import { type Cli, exit } from "./cli.ts";
+import { show } from "./diagnostics.ts";
+import { batchOption, examples, type ModelOptions, withModelOptions } from "./options.ts";
+import { withWatch } from "./watch.ts";
+
+interface BuildOptions extends ModelOptions {
+  readonly out: string;
+  readonly reuse: boolean;
+  readonly dataDir?: string;
+}
+
+export const buildCommand = (cli: Cli, done: (code: number) => void): Command => {
+  const command = withModelOptions(new Command("build"))
+    .description("Writes NAME.ts, NAME.js with NAME.d.ts (a library) and NAME.train.js (a program).")
+    .argument("<file>", "a model file, NAME.nn")
+    .option("-o, --out <DIR>", "folder to write to", ".")
+    .option("--target <TARGET>", "what to write: ts", target, "ts")
+    .addOption(batchOption("largest number of rows per step; else the model's `batch`"))
+    .option("--data-dir <DIR>", "where files that the model loads are looked up first")
+    .option("--no-reuse", "give every temporary bytes of its own")
+    .addHelpText(
+      "after",
+      examples(
+        "nnc build model.nn -o out && node out/model.train.js --epochs 3",
+        "nnc build model.nn --batch 256 --dim hidden=64",
+      ),
+    );
+  return withWatch(command, cli, done, build);
+};
+
+function target(name: string): string {
+  if (name !== "ts") throw new InvalidArgumentError("It takes ts.");
+  return name;
+}
+
+async function build(path: string, options: BuildOptions, cli: Cli): Promise<number> {
+  const { readModel } = await import("./model-file.ts");
+  const { name, module, diagnostics } = readModel(path, cli, {
+    dims: options.dim,
+    dataDir: options.dataDir,
+    ...(options.batch === undefined ? {} : { batch: options.batch }),
+  });
+  if (!show(cli, diagnostics, options.format) || !module) return exit.wrong;
+  const { outputsOf } = await import("./outputs.ts");
+  const files = await outputsOf(name, module, options);
+  writeAll(options.out, files, cli);
+  if (options.format === "text") {
+    for (const [file, text] of files) cli.print(`${join(options.out, file)}  ${bytesText(Buffer.byteLength(text))}\n`);
+  }
+  return exit.done;
+}
+
+function writeAll(folder: string, files: ReadonlyMap<string, string>, io: Io): void {
+  const encoder = new TextEncoder();
+  // All of them can be written, before the first is.
+  for (const file of files.keys()) io.files.probe(join(folder, file));
+  for (const [file, text] of files) io.files.write(join(folder, file), [encoder.encode(text)]);
+}

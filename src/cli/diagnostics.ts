@@ -1,0 +1,30 @@
+// Prints what is wrong: code frames on stderr for people, a JSON array on stdout for machines.
+import type { Diagnostic } from "../base/diagnostic.ts";
+import { renderJson, renderText, summary } from "../base/render.ts";
+import type { UserError } from "../runtime/user-error.ts";
+import type { Cli } from "./cli.ts";
+
+export type Format = "text" | "json";
+
+export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean =>
+  diagnostics.some(({ severity }) => severity === "error");
+
+/** Prints diagnostics; true where none is an error. */
+export function show(cli: Cli, diagnostics: readonly Diagnostic[], format: Format): boolean {
+  if (format === "json") {
+    if (diagnostics.length > 0) cli.print(renderJson(diagnostics));
+  } else if (diagnostics.length > 0) {
+    cli.warn(`${renderText(diagnostics, { color: cli.color, width: cli.width() })}\n`);
+    if (diagnostics.length > 1) cli.warn(`${summary(diagnostics)}\n`);
+  }
+  return !hasErrors(diagnostics);
+}
+
+/** A mistake that the runtime found, told as the compiler tells its own. */
+export const diagnosticOf = (error: UserError): Diagnostic => ({
+  code: error.code,
+  severity: "error",
+  message: error.message,
+  help: error.help,
+  notes: [],
+});

@@ -1,0 +1,46 @@
+// `nnc explain`: the page of a diagnostic, from the catalogue.
+import { Command } from "commander";
+import type { Entry } from "../base/diagnostic.ts";
+import { closest, suggest } from "../base/suggest.ts";
+import { type Cli, exit } from "./cli.ts";
+import { examples } from "./options.ts";
+
+export const explainCommand = (cli: Cli, done: (code: number) => void): Command =>
+  new Command("explain")
+    .description("Explains a code that an error or warning carries; without one, lists all codes.")
+    .argument("[code]", "as in error[shape/matmul]")
+    .addHelpText("after", examples("nnc explain shape/matmul", "nnc explain"))
+    .action(async (code: string | undefined) => done(await explain(code, cli)));
+
+async function explain(code: string | undefined, cli: Cli): Promise<number> {
+  const { allEntries } = await import("../base/catalogue.ts");
+  const entries = allEntries();
+  if (code === undefined) {
+    cli.print([...entries.keys()].sort().join("\n").concat("\n"));
+    return exit.done;
+  }
+  const entry = entries.get(code);
+  if (entry) {
+    cli.print(pageText(code, entry));
+    return exit.done;
+  }
+  const near = suggest(code, entries.keys());
+  const hint = near ? `Did you mean ${near}?` : `Codes like it: ${closest(code, entries.keys(), 5).join(", ")}.`;
+  cli.warn(`error: there is no code ${JSON.stringify(code.slice(0, 80))}. ${hint}\n`);
+  return exit.usage;
+}
+
+function pageText(code: string, { severity, page }: Entry<never>): string {
+  const { explain, bad, good } = page;
+  const parts = [`${code} (${severity})`, explain];
+  if (bad !== undefined) parts.push(`This fails:\n${indented(bad)}`);
+  if (good !== undefined) parts.push(`This is mended:\n${indented(good)}`);
+  return `${parts.join("\n\n")}\n`;
+}
+
+const indented = (text: string): string =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => (line === "" ? "" : `    ${line}`))
+    .join("\n");

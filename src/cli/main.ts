@@ -1,0 +1,83 @@
+// `nnc`: reads the command line and hands it to one command. Each command's file says its options; what it runs is loaded then.
+import { Command, CommanderError } from "commander";
+import { version } from "../../package.json";
+import { UserError } from "../runtime/user-error.ts";
+import { buildCommand } from "./build.ts";
+import { checkCommand } from "./check.ts";
+import { type Cli, exit } from "./cli.ts";
+import { dataCommand } from "./data.ts";
+import { diagnosticOf, show } from "./diagnostics.ts";
+import { evalCommand } from "./eval.ts";
+import { explainCommand } from "./explain.ts";
+import { fmtCommand } from "./fmt.ts";
+import { inspectCommand } from "./inspect.ts";
+import { examples } from "./options.ts";
+import { paramsCommand } from "./params.ts";
+import { predictCommand } from "./predict.ts";
+import { groupRates, trainCommand } from "./train.ts";
+
+/** Makes a command; `done` takes its exit code. */
+export type MakeCommand = (cli: Cli, done: (code: number) => void) => Command;
+
+const commands: readonly MakeCommand[] = [
+  trainCommand,
+  buildCommand,
+  checkCommand,
+  inspectCommand,
+  evalCommand,
+  predictCommand,
+  fmtCommand,
+  explainCommand,
+  paramsCommand,
+  dataCommand,
+];
+
+/** Runs one command line; prints, and gives the exit code. */
+export async function run(argv: readonly string[], cli: Cli): Promise<number> {
+  let code: number = exit.done;
+  const program = new Command("nnc")
+    .description("Compiles small neural-network model files into specialised training programs.")
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: cli.print, writeErr: cli.warn })
+    .showSuggestionAfterError()
+    .addHelpText(
+      "after",
+      examples(
+        "nnc train models/mnist_logistic.nn        compile and train",
+        "nnc build models/mnist_logistic.nn -o out  write the trainer as TypeScript and JavaScript",
+        "nnc check models/mnist_logistic.nn        mistakes, parameters, shapes",
+      ),
+    );
+  for (const make of commands)
+    adopt(
+      program,
+      make(cli, (result) => void (code = result)),
+    );
+  try {
+    await program.parseAsync(groupRates(argv), { from: "user" });
+    return code;
+  } catch (error) {
+    return failed(error, cli);
+  }
+}
+
+/** Adds a command that prints and ends as the program does, its own commands too. */
+function adopt(program: Command, command: Command): void {
+  program.addCommand(command.copyInheritedSettings(program));
+  for (const inner of command.commands) inner.copyInheritedSettings(program);
+}
+
+function failed(error: unknown, cli: Cli): number {
+  // Commander has printed what it has to say. Help and version end here too.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage;
+  if (error instanceof UserError) {
+    show(cli, [diagnosticOf(error)], "text");
+    return error.code.startsWith("usage/") ? exit.usage : exit.wrong;
+  }
+  const trace = error instanceof Error ? error.stack : undefined;
+  cli.warn(`internal error: ${error instanceof Error ? error.message : String(error)}\n`);
+  cli.warn("  This is a mistake in nnc, not in your files. Please report it with the command and the model file");
+  cli.warn(cli.env("NNC_DEBUG") ? `:\n${trace}\n` : "; NNC_DEBUG=1 shows where it happened.\n");
+  return exit.internal;
+}

@@ -1,0 +1,104 @@
+// Reads and elaborates a model file with all that it imports. Files are looked up here, so that the language knows none.
+import { basename, dirname, join } from "node:path";
+import type { Diagnostic } from "../base/diagnostic.ts";
+import type { Source, Span } from "../base/span.ts";
+import type { File } from "../dsl/ast.ts";
+import { type ElaborateOptions, elaborate } from "../dsl/elaborate.ts";
+import { parse } from "../dsl/parse.ts";
+import type { DataConfig, Module } from "../ir/module.ts";
+import { constantFacts } from "../runtime/constants.ts";
+import type { Io } from "../runtime/io.ts";
+import { locate, openGiven, openNamed, type Places } from "../runtime/locate.ts";
+import { columnsOf } from "../runtime/sources.ts";
+import { bytesText, quoted, UserError } from "../runtime/user-error.ts";
+import { diagnosticOf, hasErrors } from "./diagnostics.ts";
+
+/** Longest model file. */
+const sourceLimit = 16 * 1024 * 1024;
+
+export interface ReadOptions extends Pick<ElaborateOptions, "dims" | "batch" | "training" | "grads"> {
+  /** `--data-dir`: where files that the model names are looked up first. */
+  readonly dataDir?: string | undefined;
+  /** `--data`: the data set that takes the place of the model's. */
+  readonly data?: string | undefined;
+  /** False: columns are as the model declares them, whatever its data set stores. */
+  readonly fromDataSet?: boolean;
+}
+
+export interface ModelFile {
+  /** `mnist_logistic` of `models/mnist_logistic.nn`. */
+  readonly name: string;
+  readonly file: File;
+  /** Absent where a diagnostic is an error. */
+  readonly module?: Module;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function readModel(path: string, io: Io, options: ReadOptions = {}): ModelFile {
+  const source = readSource(path, io);
+  const parsed = parse(source);
+  const places: Places = { io: { ...io, folder: dirname(path) }, dataDir: options.dataDir };
+  const { module, diagnostics: found } = elaborate(parsed.file, {
+    ...options,
+    importFile: (name, from) => orDiagnostic(from, () => importedSource(name, from, io)),
+    dataFacts: (config) => (options.fromDataSet === false ? undefined : columnsOf(manifestOf(config, options.data))),
+    tensorFile: (name, tensor, from) =>
+      orDiagnostic(from, () => {
+        const file = openNamed(name, places);
+        try {
+          return constantFacts(file, tensor);
+        } finally {
+          file.close();
+        }
+      }),
+  });
+  const diagnostics = [...parsed.diagnostics, ...found];
+  const name = basename(path, ".nn");
+  return module && !hasErrors(diagnostics)
+    ? { name, file: parsed.file, module, diagnostics }
+    : { name, file: parsed.file, diagnostics };
+}
+
+/** An import is looked up below the importing file's folder, and nowhere else. */
+function importedSource(name: string, from: Span, io: Io): Source {
+  const folder = dirname(from.source.path);
+  locate(name, { io: { ...io, folder }, dataDir: undefined });
+  return readSource(join(folder, name), io);
+}
+
+/** The text of a file that the command line or an import names. */
+export function readSource(path: string, io: Io): Source {
+  const file = openGiven(path, io);
+  try {
+    if (file.size > sourceLimit) {
+      throw new UserError(
+        "file/too-large",
+        `${quoted(path)} is ${bytesText(file.size)} long, more than the limit of ${bytesText(sourceLimit)} for a model file`,
+      );
+    }
+    const bytes = new Uint8Array(file.size);
+    file.read(0, bytes);
+    return { path, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new UserError("file/unreadable", `${quoted(path)} is no text in UTF-8`, "Save the model file as UTF-8.");
+  } finally {
+    file.close();
+  }
+}
+
+/** The runtime throws what a user did wrong; inside a model file that is a diagnostic at the place that asked. */
+function orDiagnostic<T>(from: Span, read: () => T): T | Diagnostic {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { ...diagnosticOf(error), span: from };
+  }
+}
+
+const manifestOf = ({ source, positional, named }: DataConfig, replaced: string | undefined) => ({
+  source: replaced ?? source,
+  positional: replaced === undefined ? positional : [],
+  named: replaced === undefined ? [...named] : [],
+});

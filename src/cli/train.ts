@@ -1,0 +1,108 @@
+// `nnc train`: compiles in memory and hands the library to the runtime's own main, with the options of a generated trainer.
+import { dirname } from "node:path";
+import { Command, Option } from "commander";
+import { rules } from "../runtime/options.ts";
+import { type Cli, exit } from "./cli.ts";
+import { type Format, show } from "./diagnostics.ts";
+import { dimOption, examples, formatOption, wholeNumber } from "./options.ts";
+import { withWatch } from "./watch.ts";
+
+/** The runtime's options by attribute name, and the CLI's own. */
+interface TrainOptions {
+  readonly dim: ReadonlyMap<string, number>;
+  readonly format: Format;
+  readonly reuse: boolean;
+  readonly fallback?: string;
+  readonly [runtimeOption: string]: unknown;
+}
+
+const ownRules: ReadonlySet<string> = new Set(["help"]);
+const runtimeRules = rules.filter(({ flag }) => !ownRules.has(flag));
+
+export const trainCommand = (cli: Cli, done: (code: number) => void): Command => {
+  const command = new Command("train")
+    .description("Compiles a model in memory and trains it.")
+    .argument("<file>", "a model file, NAME.nn")
+    .addOption(dimOption());
+  for (const { flag, value, text } of runtimeRules) {
+    const option = new Option(value === undefined ? `--${flag}` : `--${flag} <${value}>`, text);
+    if (flag === "set") option.argParser((word: string, before: string[] = []) => [...before, word]);
+    if (flag === "batch") option.argParser(wholeNumber);
+    command.addOption(option);
+  }
+  command
+    .option("--no-reuse", "give every temporary bytes of its own")
+    .addOption(
+      new Option(
+        "--fallback <NAME>",
+        "train on made data where the model's data set can be neither found nor fetched",
+      ).choices(["digits"]),
+    )
+    .addOption(formatOption())
+    .addHelpText(
+      "after",
+      examples(
+        "nnc train models/mnist_logistic.nn --epochs 1 --lr 0.1",
+        "nnc train models/mnist_logistic.nn --data digits --save digits.safetensors",
+        "nnc train model.nn --dim hidden=256 --log losses.jsonl",
+      ),
+    );
+  return withWatch(command, cli, done, train);
+};
+
+/** `--GROUP.lr X` is `--set GROUP.lr=X`: which groups there are, only the compiled model tells. */
+export const groupRates = (argv: readonly string[]): string[] => {
+  const words: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const [, name, value] = /^--([^=\s]+\.lr)(?:=(.*))?$/s.exec(argv[i]!) ?? [];
+    if (name === undefined) words.push(argv[i]!);
+    else words.push("--set", `${name}=${value ?? argv[++i] ?? ""}`);
+  }
+  return words;
+};
+
+async function train(path: string, options: TrainOptions, cli: Cli): Promise<number> {
+  const { readModel } = await import("./model-file.ts");
+  const text = (name: string): string | undefined => options[name] as string | undefined;
+  const batch = options["batch"] as number | undefined;
+  const read = (data: string | undefined) =>
+    readModel(path, cli, {
+      dims: options.dim,
+      dataDir: text("dataDir"),
+      data,
+      ...(batch === undefined ? {} : { batch }),
+    });
+  let data = text("data");
+  let model = read(data);
+  const source = model.module?.train?.data?.source;
+  if (options.fallback !== undefined && data === undefined && source !== undefined) {
+    const { replacementFor } = await import("./fallback.ts");
+    data = await replacementFor(source, options.fallback, text("dataDir"), cli);
+    // Another data set may store its columns in another way.
+    if (data !== undefined) model = read(data);
+  }
+  if (!show(cli, model.diagnostics, options.format) || !model.module) return exit.wrong;
+  const [{ compile }, { compileOptions }, { loadLibrary }, { main }] = await Promise.all([
+    import("../codegen/compile.ts"),
+    import("./compile-options.ts"),
+    import("./in-memory.ts"),
+    import("../runtime/main.ts"),
+  ]);
+  const unit = compile(
+    model.module,
+    compileOptions({ reuse: options.reuse, ...(batch === undefined ? {} : { batch }) }),
+  );
+  const library = await loadLibrary(unit);
+  const argv = [...runtimeWords(options), ...(data === undefined ? [] : ["--data", data])];
+  return main(library, argv, { ...cli, folder: dirname(path), program: `nnc train ${path}` });
+}
+
+/** The options that were given, as the runtime reads them. */
+function runtimeWords(options: TrainOptions): string[] {
+  return runtimeRules.flatMap(({ flag, value }) => {
+    const given = options[flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
+    if (given === undefined || flag === "data") return [];
+    if (value === undefined) return [`--${flag}`];
+    return [given].flat().flatMap((word) => [`--${flag}=${String(word)}`]);
+  });
+}
