@@ -60,8 +60,12 @@ function attrText(value: AttrValue): string {
 }
 
 const sameOrigin = (a: Origin, b: Origin): boolean =>
-  a.role === b.role && a.label === b.label && a.span?.start === b.span?.start && a.span?.end === b.span?.end &&
-  a.span?.source === b.span?.source && a.path?.join("/") === b.path?.join("/");
+  a.role === b.role &&
+  a.label === b.label &&
+  a.span?.start === b.span?.start &&
+  a.span?.end === b.span?.end &&
+  a.span?.source === b.span?.source &&
+  a.path?.join("/") === b.path?.join("/");
 
 /** At most this many origins are kept of one node; past it, the first ones tell enough. */
 const maxOrigins = 8;
@@ -140,6 +144,15 @@ export class Builder {
     if (node.origins.length >= maxOrigins) return;
     const fresh = more.filter((o) => !node.origins.some((known) => sameOrigin(known, o)));
     if (fresh.length > 0) this.list[id] = { ...node, origins: [...node.origins, ...fresh].slice(0, maxOrigins) };
+  }
+
+  /** Calls a node by the name it is bound to, in the body at `path`, unless it has a name. */
+  label(id: NodeId, label: string, path: readonly string[]): void {
+    const node = this.at(id);
+    const [first, ...more] = node.origins;
+    if (first && node.origins.every((origin) => origin.label === undefined)) {
+      this.list[id] = { ...node, origins: [{ ...first, label, path }, ...more] };
+    }
   }
 
   /** The graph of what `outputs` and `updates` need, renumbered; nodes that nothing needs are left out. */
