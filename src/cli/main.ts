@@ -49,11 +49,10 @@ export async function run(argv: readonly string[], cli: Cli): Promise<number> {
         "nnc check models/mnist_logistic.nn        mistakes, parameters, shapes",
       ),
     );
-  for (const make of commands)
-    adopt(
-      program,
-      make(cli, (result) => void (code = result)),
-    );
+  const done = (result: number): void => {
+    code = result;
+  };
+  for (const make of commands) adopt(program, make(cli, done));
   try {
     await program.parseAsync(groupRates(argv), { from: "user" });
     return code;

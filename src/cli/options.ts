@@ -18,10 +18,10 @@ export function wholeNumber(text: string): number {
 
 /** `NAME=X`, collected into a map; a later one replaces an earlier one. */
 export const assignment =
-  (what: string, valueOf: (text: string) => number) =>
+  (what: string, read: (text: string) => number) =>
   (text: string, before: ReadonlyMap<string, number>): ReadonlyMap<string, number> => {
     const at = text.indexOf("=");
-    const value = valueOf(text.slice(at + 1));
+    const value = read(text.slice(at + 1));
     if (at < 1 || text.length === at + 1 || Number.isNaN(value)) throw new InvalidArgumentError(`It takes ${what}.`);
     return new Map([...before, [text.slice(0, at), value]]);
   };

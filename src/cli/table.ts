@@ -3,7 +3,9 @@
 /** Lines of cells; columns whose index is in `right` are flush right. */
 export function tableText(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, k) => void (widths[k] = Math.max(widths[k] ?? 0, cell.length)));
+  for (const row of rows) {
+    for (const [k, cell] of row.entries()) widths[k] = Math.max(widths[k] ?? 0, cell.length);
+  }
   return rows
     .map((row) =>
       row

@@ -39,7 +39,10 @@ async function runOnChange(file: string, cli: Cli): Promise<number> {
     // A training run ends in an orderly way before the next begins.
     const old = child;
     child = undefined;
-    if (!old || old.exitCode !== null || old.signalCode !== null) return start();
+    if (!old || old.exitCode !== null || old.signalCode !== null) {
+      start();
+      return;
+    }
     old.once("exit", start);
     old.kill("SIGTERM");
   };
