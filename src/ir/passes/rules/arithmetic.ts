@@ -68,8 +68,8 @@ const powers: ReadonlyMap<number, (r: Rewriter, x: NodeId) => NodeId> = new Map(
 export const arithmeticRules: readonly Rewrite[] = [
   {
     name: "arithmetic of constants",
-    before: "x * (2 + 3)",
-    after: "x * 5",
+    before: "grad(-sum(x), x)",
+    after: "-ones([3, 4])",
     ops: folded,
     apply(r, { op, inputs, attrs, type }) {
       if (inputs.length === 0 || !inputs.every((id) => r.at(id).op === "const")) return undefined;
@@ -135,13 +135,6 @@ export const arithmeticRules: readonly Rewrite[] = [
       const known = constantOf(r, condition);
       return known === undefined ? undefined : spreadTo(r, known !== 0 ? a : b, node);
     },
-  },
-  {
-    name: "cast to the same type",
-    before: "f32(x)",
-    after: "x",
-    ops: ["cast"],
-    apply: (r, { inputs, type }) => (sameType(r.type(inputs[0]!), type) ? inputs[0] : undefined),
   },
   {
     name: "signs and scales in one place",
