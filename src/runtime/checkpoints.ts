@@ -82,6 +82,10 @@ export class Checkpoints {
   /** Goes on from the newest checkpoint that is sound; from the start where there is none. */
   resume(): void {
     const { io, folder, run } = this;
+    // What a killed run was writing.
+    for (const name of io.files.list(folder)) {
+      if (/^step-\d{10}\.safetensors\.\d+\.\d+\.tmp$/.test(name)) io.files.remove(io.files.join(folder, name));
+    }
     for (const name of this.names()) {
       const path = io.files.join(folder, name);
       const file = openGiven(path, io);

@@ -174,8 +174,17 @@ function write(path: string, parts: readonly Uint8Array[]): void {
     renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw unwritable(path, error);
+  }
+}
+
+/** Removes a file whose writing failed; where even that fails, the first error is the one to tell. */
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It stays; its name says what it is.
   }
 }
 
