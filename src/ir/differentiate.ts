@@ -61,9 +61,11 @@ const backward = (origins: readonly Origin[]): Origin[] =>
 /** The origins that a node's whole cotangent carries: printed, `label: "W"` with role "backward" reads `dW`. */
 function namesOf(node: Node): Origin[] {
   const name = node.attrs["name"];
-  const labelled = node.origins.filter((origin) => origin.label !== undefined);
-  if (labelled.length > 0) return labelled.map((origin) => ({ ...origin, role: "backward" }));
-  return typeof name === "string" ? [{ ...node.origins[0], role: "backward", label: name }] : [];
+  if (typeof name === "string") {
+    const span = node.origins[0]?.span;
+    return [{ role: "backward", ...(span ? { span } : {}), label: name }];
+  }
+  return node.origins.filter(({ label }) => label !== undefined).map((origin) => ({ ...origin, role: "backward" }));
 }
 
 /**

@@ -141,6 +141,12 @@ export function combine(r: Rewriter, a: Factor, b: Factor, divides: boolean): Fa
 export const isPlain = ({ top, bottom, over, under, rowsOver, rowsUnder }: Factor): boolean =>
   Math.abs(top) === 1 && bottom === 1 && over.length + under.length + rowsOver.length + rowsUnder.length === 0;
 
+/** Whether the constant part is an ordinary f32: merged constants must not overflow where the steps between did not. */
+export function isOrdinary({ top, bottom }: Factor): boolean {
+  const size = Math.abs(top / bottom);
+  return size > 1e-37 && size < 1e38;
+}
+
 /** A text that is equal for factors of equal size, whatever their signs. */
 export const magnitude = ({ top, ...rest }: Factor): string => JSON.stringify({ top: Math.abs(top), ...rest });
 

@@ -6,7 +6,17 @@ import { full } from "../../ops/layout.ts";
 import { sameShape, sameType } from "../../types.ts";
 import { constantOf, isConstant, isFloat, isScalar } from "../patterns.ts";
 import type { Rewrite, Rewriter } from "../rewrite.ts";
-import { combine, isPlain, magnitude, one, putTogether, type Scaled, takeApart, withSign } from "../scale.ts";
+import {
+  combine,
+  isOrdinary,
+  isPlain,
+  magnitude,
+  one,
+  putTogether,
+  type Scaled,
+  takeApart,
+  withSign,
+} from "../scale.ts";
 
 /** x as the node's whole value, spread if the node is larger. */
 const spreadTo = (r: Rewriter, x: NodeId, node: Node): NodeId | undefined => {
@@ -144,7 +154,22 @@ export const arithmeticRules: readonly Rewrite[] = [
     apply(r, node) {
       if (!isFloat(r, node.id)) return undefined;
       const product = r.at(node.id).op !== "neg" && !isScalar(r, node.id) ? liftFactors(r, node) : undefined;
-      return product ?? putTogether(r, takeApart(r, node.id));
+      if (product !== undefined) return product;
+      const scaled = takeApart(r, node.id);
+      return isOrdinary(scaled.factor) ? putTogether(r, scaled) : undefined;
+    },
+  },
+  {
+    name: "scales after movement",
+    before: "reshape(-x * 3, [2, 6])",
+    after: "-3 * reshape(x, [2, 6])",
+    ops: ["reshape", "transpose"],
+    apply(r, node) {
+      const [x] = node.inputs as readonly [NodeId];
+      if (!isFloat(r, x) || isScalar(r, x) || r.isShared(x)) return undefined;
+      const { core, factor } = takeApart(r, x);
+      if (core === null || (isPlain(factor) && factor.top > 0) || !isOrdinary(factor)) return undefined;
+      return putTogether(r, { core: r.node(node.op, [core], node.attrs), factor });
     },
   },
   {
@@ -193,6 +218,7 @@ function liftFactors(r: Rewriter, { op, inputs, type }: Node): NodeId | undefine
   const isBare = ({ factor }: Scaled) => isPlain(factor) && factor.top > 0;
   if (isBare(left) && isBare(right)) return undefined;
   const factor = combine(r, left.factor, right.factor, op === "div");
+  if (!isOrdinary(factor)) return undefined;
   const cores = [left.core, right.core] as const;
   const small = cores.findIndex((id) => !sameShape(r.type(id).shape, type.shape));
   if (small === -1 || isPlain(factor)) return putTogether(r, { core: r.node(op, cores), factor });

@@ -140,11 +140,13 @@ export const reduceRules: readonly Rewrite[] = [
       const axes = axesOf(node);
       const split = splitProduct(r, x, axes);
       if (!split) return undefined;
-      const inner = r.node("sum", [split.varying], { axes, keepdims: true });
+      // Numbers multiply the sum in its own shape; a factor that varies along the other axes needs them in place.
+      const keepdims = keepsDims(node) || !split.factors.every(({ id }) => isScalar(r, id));
+      const inner = r.node("sum", [split.varying], { axes, keepdims });
       // A product that others read too is computed anyway: then only a sum that comes to nothing is worth it.
-      if (r.isShared(x) && (r.at(inner).op === "sum" || constantOf(r, inner) === undefined)) return undefined;
+      if (r.isShared(x) && constantOf(r, inner) === undefined) return undefined;
       const whole = split.factors.reduce((left, { id, divides }) => r.node(divides ? "div" : "mul", [left, id]), inner);
-      return sameShape(shapeOf(r, whole), keptShape(shapeOf(r, x), axes)) ? inShape(r, whole, node) : undefined;
+      return sameShape(shapeOf(r, whole), shapeOf(r, inner)) ? inShape(r, whole, node) : undefined;
     },
   },
   {
