@@ -74,14 +74,24 @@ function sortKernels(schedule: Schedule): { order: number[] } | { blocked: Value
     for (const next of after[k]!) if (--waiting[next]! === 0) ready.push(next);
   }
   if (order.length === schedule.kernels.length) return { order };
-  for (let k = schedule.kernels.length - 1; k >= 0; k--) {
-    if (waiting[k] === 0) continue;
+  for (const k of inCycles(waiting, before, after)) {
     for (const stage of schedule.kernels[k]!.stages) {
       const { home } = schedule.values[stage.out.value]!;
       if (home.kind === "slot" && home.version === 1) return { blocked: stage.out.value };
     }
   }
   throw new Error("the schedule has a cycle without an update in it");
+}
+
+/** Kernels that wait for each other, last first: those left when all that nothing waits for are taken away. */
+function inCycles(waiting: readonly number[], before: readonly Set<number>[], after: readonly number[][]): number[] {
+  const left = new Set(waiting.flatMap((count, k) => (count > 0 ? [k] : [])));
+  const free = [...left].filter((k) => !after[k]!.some((a) => left.has(a)));
+  for (let k = free.pop(); k !== undefined; k = free.pop()) {
+    left.delete(k);
+    for (const b of before[k]!) if (left.has(b) && !after[b]!.some((a) => left.has(a))) free.push(b);
+  }
+  return [...left].sort((a, b) => b - a);
 }
 
 /** True if the stage may still need an old element of the slot after it has overwritten it. */

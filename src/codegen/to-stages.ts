@@ -2,6 +2,7 @@
 // Before: a graph without `grad` nodes. After: values with homes and stages that read them. Stays true: one value per tensor node;
 // nothing is fused, nothing is shared, so this form is the meaning that the fused schedule must keep. Knows no targets.
 import type { Graph, Node, NodeId, OpTable } from "../ir/graph.ts";
+import { loadName } from "../ir/interpret.ts";
 import { type Affine, type Axis, type AxisId, at, type Expr, fixed, isAffine, load, num, OUT, type Stage, type ValueId } from "../ir/stage.ts";
 import { countAt, type Dim, type DType, dimText, mulDims, sameDim, type Shape, type TensorType } from "../ir/types.ts";
 import { compose, composeExpr, mapExpr, mapStage } from "./expr.ts";
@@ -63,7 +64,7 @@ class Staging {
   private homeOf(node: Node, outputs: readonly string[], slots: readonly NodeId[]): Home {
     const def = this.ops.get(node.op);
     const kind = def?.lower(node.inputs.map((i) => this.graph.nodes[i]!.type), node.attrs, node.type).kind;
-    if (kind === "leaf" || kind === "reshape" || this.isHost(node)) return { kind: "temp" };
+    if (node.op === "const" || kind === "leaf" || kind === "reshape" || this.isHost(node)) return { kind: "temp" };
     if (slots.length > 0) return { kind: "slot", slot: this.slotName(slots[0]!), version: 1 };
     if (outputs.length > 0) return { kind: "output", name: outputs[0]! };
     return { kind: "temp" };
@@ -135,7 +136,7 @@ class Staging {
       case "tensor":
         return this.addValue(this.nameOf(node), node.type, { kind: "constant", values: node.attrs.values as readonly number[] }, node);
       case "load":
-        return this.addValue(this.nameOf(node), node.type, { kind: "file", name: `${node.attrs.file}#${node.attrs.tensor ?? ""}` }, node);
+        return this.addValue(this.nameOf(node), node.type, { kind: "file", name: loadName(node.attrs) }, node);
       default:
         throw new Error(`the leaf ${node.op} has no place in a schedule`);
     }
