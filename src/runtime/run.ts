@@ -93,7 +93,6 @@ export class Run {
   /** Loss and metrics with their places in `scalars`. */
   private names(): (readonly [name: string, place: number])[] {
     const { index } = this.trainer;
-    const metrics = this.plan.manifest.metrics.map((name) => [name, index[name] ?? index[`metric.${name}`]!] as const);
-    return [["loss", this.lossAt], ...metrics];
+    return ["loss", ...this.plan.manifest.metrics].map((name) => [name, index[name]!]);
   }
 }

@@ -95,3 +95,10 @@ export function equalRows(columns: readonly Column[]): number {
   }
   return first!.rows;
 }
+
+/** An option that is a text. */
+export function optionText(options: ReadonlyMap<string, DataArgument>, name: string, otherwise: string): string {
+  const value = options.get(name) ?? otherwise;
+  if (typeof value === "string") return value;
+  throw new UserError("data/argument", `${quoted(name)} takes a text, and not ${quoted(JSON.stringify(value))}`);
+}
