@@ -37,9 +37,10 @@ const foreign: Readonly<Record<string, string>> = {
   print: "nnc inspect",
 };
 
-export function checkNames(scope: FileScope, reporter: Reporter): void {
+/** Reports what is wrong with the names of a file; gives the declarations that reach themselves, which are not expanded. */
+export function checkNames(scope: FileScope, reporter: Reporter): ReadonlySet<NamedDecl> {
   for (const decl of scope.decls) new Checker(scope, decl, reporter).declaration(decl);
-  checkCycles(scope, reporter);
+  return checkCycles(scope, reporter);
 }
 
 class Checker {
@@ -89,13 +90,13 @@ class Checker {
     const inferred = new Map<string, Span>();
     for (const [i, param] of params.entries()) {
       const known = this.locals.names.get(param.name.text);
-      if (known && !inferred.has(param.name.text)) this.twice(param.name, known.span);
+      if (known) this.twice(param.name, known.span);
       if (param.type) this.type(param.type, infers ? solved : undefined, inferred);
+      for (const [name, span] of inferred) {
+        if (!this.locals.names.has(name)) this.locals.names.set(name, { span, updatable: false });
+      }
       if (param.default) this.expression(param.default);
       this.locals.names.set(param.name.text, { span: param.name.span, updatable: optimizer && i === 0 });
-    }
-    for (const [name, span] of inferred) {
-      if (!this.locals.names.has(name)) this.locals.names.set(name, { span, updatable: false });
     }
   }
 
@@ -212,11 +213,11 @@ class Checker {
       const global = lookUp(this.file, node.name);
       if (global?.kind === "decl" && global.decl.kind === "dim") return;
       if (solved && inferred && node.name !== "N") {
-        if (solved(node.name)) inferred.set(node.name, inferred.get(node.name) ?? node.span);
-        else
-          this.reporter.add(
-            diagnose(names, "name/size-unsolved", node.span, { name: node.name, size: textOf(size.span) }),
-          );
+        if (!solved(node.name) && !inferred.has(node.name)) {
+          const facts = { name: node.name, size: textOf(size.span) };
+          this.reporter.add(diagnose(names, "name/size-unsolved", node.span, facts));
+        }
+        inferred.set(node.name, inferred.get(node.name) ?? node.span);
         return;
       }
       if (global || specialNames.has(node.name) || builtins.has(node.name)) this.name(node.name, node.span);
@@ -329,7 +330,8 @@ class Checker {
 }
 
 /** A function that reaches itself through names has no end: there is no recursion. Reports each cycle once. */
-function checkCycles(scope: FileScope, reporter: Reporter): void {
+function checkCycles(scope: FileScope, reporter: Reporter): ReadonlySet<NamedDecl> {
+  const endless = new Set<NamedDecl>();
   const done = new Set<NamedDecl>();
   const next = (decl: NamedDecl): NamedDecl[] => {
     const own = new Set("params" in decl ? decl.params.map((param) => param.name.text) : []);
@@ -362,6 +364,7 @@ function checkCycles(scope: FileScope, reporter: Reporter): void {
       } else if (path.has(decl)) {
         const open = [...path];
         const cycle = [...open.slice(open.indexOf(decl)), decl];
+        for (const part of cycle) endless.add(part);
         const notes: Note[] = cycle
           .slice(1, -1)
           .map((d) => ({ message: `\`${d.name.text}\` is part of it`, span: d.name.span }));
@@ -370,4 +373,5 @@ function checkCycles(scope: FileScope, reporter: Reporter): void {
       } else if (!done.has(decl)) enter(decl);
     }
   }
+  return endless;
 }

@@ -21,6 +21,8 @@ export interface FileScope {
   /** Names it takes over from files imported without an alias. */
   readonly imported: Map<string, Global>;
   readonly decls: readonly Decl[];
+  /** Names declared twice: reported, and then worth nothing. */
+  readonly ambiguous: Set<string>;
 }
 
 /** Files that import files that import files. */
@@ -40,7 +42,7 @@ function libraryGlobal(name: string): Global | undefined {
   let scope = libraryScopes.get(source.path);
   if (!scope) {
     const { file } = parse(source);
-    scope = { source, library: true, names: new Map(), imported: new Map(), decls: file.decls };
+    scope = { source, library: true, names: new Map(), imported: new Map(), decls: file.decls, ambiguous: new Set() };
     for (const decl of file.decls) if (isNamed(decl)) scope.names.set(decl.name.text, { kind: "decl", decl, scope });
     libraryScopes.set(source.path, scope);
   }
@@ -72,6 +74,7 @@ export function resolve(file: File, importFile: ImportFile | undefined, reporter
       names: new Map(),
       imported: new Map(),
       decls: file.decls,
+      ambiguous: new Set(),
     };
     scopes.set(scope.source.path, scope);
     open.push(scope.source.path);
@@ -93,11 +96,13 @@ export function resolve(file: File, importFile: ImportFile | undefined, reporter
       scope.names.set(name, global);
       return;
     }
+    scope.ambiguous.add(name);
     const notes = [{ message: `\`${name}\` is declared here first`, span: spanOf(first) }];
     reporter.add(diagnose(names, "name/duplicate", spanOf(global), { name }, notes));
   }
 
   function clash(name: string, here: Global, other: Global): void {
+    here.scope.ambiguous.add(name);
     const path = other.scope.source.path;
     const notes = [{ message: `\`${name}\` of ${path}`, span: spanOf(other) }];
     reporter.add(diagnose(names, "name/import-clash", spanOf(here), { name, path }, notes));

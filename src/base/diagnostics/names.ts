@@ -138,7 +138,7 @@ export const names = {
     help: () => "Write `shape(x)`: the type of a tensor with the shape of x.",
     page: {
       explain: "A type is written as sizes, `[4, 8]`, or taken from a tensor with `shape(x)`.",
-      bad: withFn("fn f(x) {\n  param w: size(x) = 1\n  w * x\n}", "f(x[0])"),
+      bad: withFn("fn f(x) {\n  param w: size(x) = 1\n  w * x\n}", "f(x)"),
       good: net("param w: [4] = 1", "w * x"),
     },
   }),

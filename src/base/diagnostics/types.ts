@@ -52,8 +52,6 @@ export const types = {
     help: () => "Convert it with `f32(x)`, `i32(x)` or `bool(x)`.",
     page: {
       explain: "An operation takes certain element types. Integers become floats only where the language says so.",
-      bad: net("concat([gather(x, x)])"),
-      good: net("concat([gather(x, i32(x))])"),
     },
   }),
   "type/mixed": entry<{ op: string; left: string; right: string }>({

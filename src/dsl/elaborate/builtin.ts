@@ -215,6 +215,7 @@ export class BuiltinCall implements Site {
 export function knownNumber(site: Site, operand: Operand, what: string): number | undefined {
   const { value, span } = operand;
   if (value.kind === "number") return value.value;
+  if (value.kind === "poison") return undefined;
   const facts = { what, got: describe(value), text: shorten(textOf(span)) };
   report(site.frame, diagnose(types, "type/known", span, facts));
   return undefined;

@@ -157,6 +157,7 @@ function callDeclared(
   const { frame: caller } = site;
   const { decl, scope } = target;
   const { session } = caller.pass;
+  if (session.endless.has(decl)) return poison;
   if (caller.depth >= session.limits.calls) {
     const facts = { fn: decl.name.text, limit: session.limits.calls };
     return report(caller, diagnose(limitCodes, "limit/calls", site.span, facts));

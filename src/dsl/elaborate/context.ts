@@ -7,7 +7,7 @@ import { Builder, type NodeId, type OpTable, type Origin, type Role } from "../.
 import type { DataConfig, ScalarInfo } from "../../ir/module.ts";
 import type { DType, Shape, Storage, TensorType } from "../../ir/types.ts";
 import type { Body, Expr, Stmt } from "../ast.ts";
-import type { FileScope } from "../resolve.ts";
+import type { FileScope, NamedDecl } from "../resolve.ts";
 import { poison, type Value } from "../values.ts";
 
 /** What a data set's descriptor says of one column, in the order of the model's inputs and the loss's new columns. */
@@ -134,6 +134,8 @@ export class Session {
   /** Start values, all in one graph; by slot. */
   readonly init: Pass;
   readonly initial = new Map<string, NodeId>();
+  /** Functions that reach themselves: reported, and not expanded. */
+  readonly endless = new Set<NamedDecl>();
   /** How deep evaluation is nested now. */
   nesting = 0;
   /** Rounds spent of `limits.rounds`. */

@@ -111,6 +111,7 @@ function localValue(frame: Frame, value: Value, span: Span): Value {
 export function globalValue(frame: Frame, name: string, global: Global, span: Span): Value {
   if (global.kind === "namespace") return { kind: "namespace", name: global.name, scope: global.scope };
   const { decl, scope } = global;
+  if (scope.ambiguous.has(decl.name.text)) return poison;
   if (decl.kind === "fn" || decl.kind === "model" || decl.kind === "optimizer") {
     return { kind: "function", target: { kind: "declared", decl, scope }, held: [], frozen: false };
   }

@@ -41,7 +41,7 @@ function sizeOf(frame: Frame, size: Expr): Dim | undefined {
 /** A type whose names are all known; undefined after a report. */
 export function writtenType(frame: Frame, type: Type): WrittenType | undefined {
   if (type.kind === "shapeof") {
-    const local = findLocal(frame, type.of.text);
+    const local = type.fn.text === "shape" ? findLocal(frame, type.of.text) : undefined;
     return local?.value.kind === "tensor" ? { dtype: "f32", shape: shapeOf(local.value) } : undefined;
   }
   const shape: Dim[] = [];
