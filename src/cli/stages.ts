@@ -84,13 +84,10 @@ const loopsText = ({ procedures }: Compiled): string =>
     .join("\n");
 
 function memoryText({ plan, batch, programs }: Unit, isChosen: (program: string) => boolean): string {
-  const lasting = [...plan.persistent].map(([key, { name, type, offset, bytes }]) => [
-    grouped(offset),
-    grouped(bytes),
-    name,
-    typeText(type),
-    key.slice(0, key.indexOf(":")),
-  ]);
+  const lasting = [...plan.persistent].map(([key, { type, offset, bytes }]) => {
+    const [kind] = key.split(":", 1);
+    return [grouped(offset), grouped(bytes), key.slice(kind!.length + 1), typeText(type), kind!];
+  });
   const passing = plan.temporaries
     .filter(({ program }) => isChosen(program))
     .map(({ name, type, offset, bytes, program, first, last }) => {

@@ -53,7 +53,7 @@ export function compile(module: Module, options: CompileOptions): Unit {
     const optimised = optimise(graph, opTable, options.without).graph;
     return compileProgram(name, optimised, batch, options, scalars);
   });
-  const plan = planMemory(programs, batch, options.reuse ?? true);
+  const plan = planMemory(programs, batch, options.reuse ?? true, module.columns);
   const faults = checkPlan(programs, plan, batch);
   if (faults.length > 0) throw new Error(`unsound memory plan: ${faults[0]}`);
   return { module, batch, programs, plan, scalars, manifest: makeManifest(module, options.target, batch, plan) };

@@ -66,24 +66,31 @@ export function persistentKey(home: Home, programName: string, value: Value): st
   }
 }
 
-export function planMemory(programs: readonly Program[], batch: number, reuse: boolean): Plan {
+/** `columns`: all that a driver fills, also those that no program reads. */
+export function planMemory(
+  programs: readonly Program[],
+  batch: number,
+  reuse: boolean,
+  columns: readonly { readonly name: string; readonly type: TensorType }[],
+): Plan {
   const persistent = new Map<string, Placement>();
   const offsets = new Map<string, Map<ValueId, number>>();
   let end = 0;
+  const keep = (key: string, type: TensorType): Placement => {
+    const placement = { name: key, type, offset: end, bytes: bytesOf(type, batch) };
+    persistent.set(key, placement);
+    end += aligned(placement.bytes);
+    return placement;
+  };
   for (const program of programs) {
     const places = new Map<ValueId, number>();
     offsets.set(program.name, places);
     for (const value of persistentValues(program)) {
       const key = persistentKey(value.home, program.name, value)!;
-      let placement = persistent.get(key);
-      if (!placement) {
-        placement = { name: key, type: value.type, offset: end, bytes: bytesOf(value.type, batch) };
-        persistent.set(key, placement);
-        end += aligned(placement.bytes);
-      }
-      places.set(value.id, placement.offset);
+      places.set(value.id, (persistent.get(key) ?? keep(key, value.type)).offset);
     }
   }
+  for (const { name, type } of columns) if (!persistent.has(`column:${name}`)) keep(`column:${name}`, type);
   const persistentBytes = end;
   const temporaries: Plan["temporaries"][number][] = [];
   let top = end;
