@@ -1,4 +1,5 @@
-// The order of rows: file order or a seeded shuffle per epoch, in batches. Any batch can be had without those before it,
+// The order of rows: file order or a seeded shuffle per epoch, in batches. Any batch can be had without those before
+// it,
 // so a run resumes anywhere; integer arithmetic alone, so the order is the same on every platform.
 import { Integers } from "./integers.ts";
 import type { RowSet } from "./rows.ts";

@@ -1,4 +1,5 @@
-// Checkpoints of a run: every slot, and the step. Batches follow from seed and step, random numbers too, so a resumed run
+// Checkpoints of a run: every slot, and the step. Batches follow from seed and step, random numbers too, so a resumed
+// run
 // takes the same steps to the last bit.
 import type { Io } from "./io.ts";
 import { openGiven } from "./locate.ts";
@@ -22,6 +23,8 @@ export class Checkpoints {
     this.folder = folder;
     this.io = io;
     this.writtenAt = io.now();
+    // Found out now, not after hours.
+    io.files.probe(io.files.join(folder, nameOf(0)));
   }
 
   /** Names of checkpoints, newest first. */

@@ -1,4 +1,5 @@
-// `load("f.npy")`, `load("f.safetensors", "name")`: constants of a model. Types are read when it is compiled, numbers when a trainer starts.
+// `load("f.npy")`, `load("f.safetensors", "name")`: constants of a model. Types are read when it is compiled, numbers
+// when a trainer starts.
 import { decode, type ElementType, elementBytes, type Values, valuesFor } from "./elements.ts";
 import type { OpenFile } from "./io.ts";
 import type { Manifest, Trainer } from "./library.ts";

@@ -1,4 +1,5 @@
-// Opens `data = source(…)` for a model: its rows split into train, valid and test, its columns bound to the trainer's inputs.
+// Opens `data = source(…)` for a model: its rows split into train, valid and test, its columns bound to the trainer's
+// inputs.
 import { bindColumn, type FillColumn } from "./bind.ts";
 import type { Column } from "./columns.ts";
 import type { ColumnManifest, DataManifest, Trainer } from "./library.ts";

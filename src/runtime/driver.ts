@@ -88,7 +88,10 @@ class Session {
       report.result("after training", `last batch of ${count(rows, "row")}: ${resultsText(run.evaluateBatch(rows))}`);
     }
     await this.evaluateHeldOut();
-    if (this.stopCode !== undefined) return this.stopCode;
+    if (this.stopCode !== undefined) {
+      report.result("interrupted", "after training, during validation");
+      return this.stopCode;
+    }
     report.line(
       "time",
       `${count(steps, "step")} in ${timeText(seconds)}, ${grouped(Math.round(steps / Math.max(seconds, 1e-9)))} steps/s`,

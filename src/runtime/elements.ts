@@ -1,4 +1,5 @@
-// Element types of files (safetensors, npy) and their decoding into typed arrays. Little-endian, as both formats are here.
+// Element types of files (safetensors, npy) and their decoding into typed arrays. Little-endian, as both formats are
+// here.
 import { UserError } from "./user-error.ts";
 
 export type ElementType =

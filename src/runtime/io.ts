@@ -13,7 +13,10 @@ export interface OpenFile {
 
 export interface Gunzipped {
   readonly bytes: Uint8Array;
-  /** True where more follows: unpacked bytes past the limit (then `bytes` is empty), or other bytes after the stream. */
+  /**
+   * True where more follows: unpacked bytes past the limit (then `bytes` is empty), or other bytes after the
+   * stream.
+   */
   readonly more: boolean;
 }
 
@@ -30,7 +33,10 @@ export interface Files {
   /** Unpacks at most `limit` bytes; undefined where `packed` is no sound gzip stream. */
   gunzip(packed: Uint8Array, limit: number): Gunzipped | undefined;
   sha256(bytes: Uint8Array): string;
-  /** All or nothing, on disk when it returns: the old content stays until the new one is whole. Makes missing folders. */
+  /**
+   * All or nothing, on disk when it returns: the old content stays until the new one is whole. Makes missing
+   * folders.
+   */
   write(path: string, parts: readonly Uint8Array[]): void;
   /** An error where `path` could not be written later. */
   probe(path: string): void;
@@ -65,7 +71,10 @@ export interface Io {
   now(): number;
   /** Lets signals and messages in. */
   pause(): Promise<void>;
-  /** Calls `handler` on Ctrl-C (130) and on a polite end (143) until the returned function is called. */
+  /**
+   * Calls `handler` on Ctrl-C (130), a polite end (143) or a closed terminal (129), until the returned function is
+   * called.
+   */
   onInterrupt(handler: (exitCode: number) => void): () => void;
   /** Ends at once. */
   exit(code: number): void;

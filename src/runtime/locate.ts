@@ -1,4 +1,5 @@
-// Finds the files that a model file names: below --data-dir where given, else below the model's own folder, and nowhere else.
+// Finds the files that a model file names: below --data-dir where given, else below the model's own folder, and
+// nowhere else.
 import type { Io, OpenFile } from "./io.ts";
 import { quoted, UserError } from "./user-error.ts";
 
@@ -11,7 +12,9 @@ export interface Places {
 const foldersOf = ({ io, dataDir }: Places): readonly string[] =>
   dataDir === undefined ? [io.folder] : [dataDir, io.folder];
 
-/** The path of a file that a model file names. Its own words, not the command line's: they may not leave the folders. */
+/**
+ * The path of a file that a model file names. Its own words, not the command line's: they may not leave the folders.
+ */
 export function locate(name: string, places: Places): string {
   const { files } = places.io;
   if (name === "" || /^[/\\]|^[A-Za-z]:|\0/.test(name) || name.split(/[/\\]/).includes("..")) {

@@ -8,7 +8,10 @@ import { UserError } from "./user-error.ts";
 
 export { nodeIo } from "./node-io.ts";
 
-/** Trains a library by a command line; prints, and gives the exit code: 0 done, 1 bad file, 2 usage, 3 diverged, 70 internal, 130 and 143 signals. */
+/**
+ * Trains a library by a command line; prints, and gives the exit code: 0 done, 1 bad file, 2 usage, 3 diverged, 70
+ * internal, 130 and 143 signals.
+ */
 export async function main(library: Library, argv: readonly string[], io: Io = nodeIo()): Promise<number> {
   try {
     const options = parseOptions(argv, io.program);

@@ -40,13 +40,17 @@ export function nodeIo(options: NodeIoOptions = {}): Io {
     now: () => performance.now(),
     pause: () => new Promise((resolve) => setImmediate(resolve)),
     onInterrupt(handler) {
-      const interrupt = () => handler(130);
-      const terminate = () => handler(143);
-      process.on("SIGINT", interrupt);
-      process.on("SIGTERM", terminate);
+      // A closed terminal (SIGHUP) would else lose what was trained.
+      const listeners = (
+        [
+          ["SIGINT", 130],
+          ["SIGTERM", 143],
+          ["SIGHUP", 129],
+        ] as const
+      ).map(([signal, code]) => [signal, () => handler(code)] as const);
+      for (const [signal, listener] of listeners) process.on(signal, listener);
       return () => {
-        process.off("SIGINT", interrupt);
-        process.off("SIGTERM", terminate);
+        for (const [signal, listener] of listeners) process.off(signal, listener);
       };
     },
     exit: (code) => process.exit(code),

@@ -1,4 +1,5 @@
-// What a run will do, settled before its first step: data, batches, steps, start values. All mistakes in options are found here.
+// What a run will do, settled before its first step: data, batches, steps, start values. All mistakes in options are
+// found here.
 import { Batches } from "./batches.ts";
 import { type OpenData, openData } from "./data.ts";
 import type { Io } from "./io.ts";
@@ -43,6 +44,13 @@ export function planRun(manifest: Manifest, options: TrainOptions, io: Io): Plan
   }
   const batch = batchOf(manifest, options);
   for (const name of options.scalars.keys()) checkScalar(manifest, name);
+  if (options.resume && options.checkpoint === undefined) {
+    throw new UserError(
+      "usage/option",
+      "--resume needs --checkpoint DIR",
+      "Name the folder that holds the checkpoints.",
+    );
+  }
   const data = openData(named, manifest.columns, places);
   const seed = options.seed ?? train.seed;
   const batches = new Batches(data.split.train, { batch, shuffle: train.shuffle, seed, dropLast: train.dropLast });

@@ -1,4 +1,5 @@
-// What a training run prints: plain lines, and on a terminal one line that is redrawn. Knows numbers and texts, no trainer.
+// What a training run prints: plain lines, and on a terminal one line that is redrawn. Knows numbers and texts, no
+// trainer.
 import type { Io } from "./io.ts";
 import { grouped } from "./user-error.ts";
 

@@ -1,4 +1,5 @@
-// safetensors files: read strictly (nothing is allocated before the header is proven), written as PyTorch's readers take them.
+// safetensors files: read strictly (nothing is allocated before the header is proven), written as PyTorch's readers
+// take them.
 import { decode, type ElementType, elementBytes, type Values, valuesFor } from "./elements.ts";
 import { HeaderError, type HeaderObject, type HeaderValue, parseHeader } from "./header-json.ts";
 import type { OpenFile } from "./io.ts";
@@ -162,7 +163,10 @@ function entryOf(
   };
 }
 
-/** The numbers of one tensor: bytes and bools as Uint8Array, whole numbers as Int32Array, doubles as Float64Array, all else as Float32Array. */
+/**
+ * The numbers of one tensor: bytes and bools as Uint8Array, whole numbers as Int32Array, doubles as Float64Array, all
+ * else as Float32Array.
+ */
 export function readTensor(file: OpenFile, entry: TensorEntry): Values {
   const values = valuesFor(entry.element, entry.count);
   const size = elementBytes[entry.element];

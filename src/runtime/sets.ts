@@ -1,4 +1,5 @@
-// Opens the data sets of `data/`: finds their files, proves them by size and hash, reads them when a row is first asked for.
+// Opens the data sets of `data/`: finds their files, proves them by size and hash, reads them when a row is first
+// asked for.
 import { dataSets } from "../../data/index.ts";
 import { type Column, joinedColumn, memoryColumn } from "./columns.ts";
 import type { FileSet, MadeSet, Part } from "./data-set.ts";
@@ -11,7 +12,10 @@ import { quoted, UserError } from "./user-error.ts";
 
 export { dataSets };
 
-/** Folders in which the files of public sets are looked for, best first. Each holds the files, or a folder of the set's name. */
+/**
+ * Folders in which the files of public sets are looked for, best first. Each holds the files, or a folder of the
+ * set's name.
+ */
 function foldersOf({ io, dataDir }: Places): readonly string[] {
   return [dataDir, io.env("NNC_DATA_DIR"), io.cache].filter((folder) => folder !== undefined);
 }

@@ -1,4 +1,5 @@
-// A mistake that the user can mend: what is wrong, and one next step. Thrown here, printed by `main` or the CLI, never traced.
+// A mistake that the user can mend: what is wrong, and one next step. Thrown here, printed by `main` or the CLI,
+// never traced.
 
 /** `area/what`; every code has its page in the catalogue of diagnostics. */
 export type ErrorCode =

@@ -177,6 +177,8 @@ describe("mistakes", () => {
     [["--seed"], 2, "--seed needs a value", ""],
     [["--quiet=1"], 2, "--quiet takes no value", ""],
     [["--every", "5minutes"], 2, "--every takes steps, seconds or epochs", ""],
+    [["--resume"], 2, "--resume needs --checkpoint DIR", ""],
+    [["--checkpoint", "/dev/null/x"], 1, 'cannot write "/dev/null/x', ""],
     [["--data", "csv"], 2, "--data takes mnist, fashion_mnist, digits", ""],
     [["--data", "mnist"], 1, "MNIST is not on this machine", "nnc data fetch mnist"],
     [["--init", "none.safetensors"], 1, 'there is no file "none.safetensors"', ""],

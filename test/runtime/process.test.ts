@@ -62,6 +62,7 @@ describe("signals", () => {
   test.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
+    ["SIGHUP", 129],
   ] as const)("%s", async (signal, code) => {
     const save = join(folder, `${signal}.safetensors`);
     const log = join(folder, `${signal}.jsonl`);

@@ -1,4 +1,5 @@
-// Surroundings for tests: real files in a fresh folder, text collected, no terminal, a clock that stands still unless told.
+// Surroundings for tests: real files in a fresh folder, text collected, no terminal, a clock that stands still unless
+// told.
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
