@@ -124,7 +124,7 @@ export function readProven(set: FileSet, part: Part, k: number, path: string, fi
     new UserError(
       "data/hash",
       `${quoted(path)} is not ${set.title}'s file: ${why}`,
-      `Fetch it again with \`nnc data fetch ${set.name}\`.`,
+      `Fetch the set with \`nnc data fetch ${set.name}\`, or name another folder with --data-dir.`,
     );
   const idx = openIdx(files, path, (packed) => {
     if (packedSha256 !== undefined && files.sha256(packed) !== packedSha256) throw wrong("its SHA-256 differs");
