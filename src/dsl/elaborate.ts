@@ -251,16 +251,14 @@ function keptStates(
       const node = of.builder.at(id);
       return node.op === "state" ? [String(node.attrs["name"])] : [];
     });
-  const always = new Set(readers.flatMap((reader) => statesIn(reader.pass, reader.nodes)));
-  for (const name of statesIn(pass, outputs)) always.add(name);
-  const readBy = new Map([...sink].map(([target, { next }]) => [target.name, statesIn(pass, [next])]));
-  let kept = new Set(readBy.keys());
+  const always = readers.flatMap((reader) => statesIn(reader.pass, reader.nodes));
+  let kept = [...sink];
+  let read: Set<string>;
   for (;;) {
-    const read = new Set([...always, ...[...kept].flatMap((name) => readBy.get(name)!)]);
-    const left = new Set([...kept].filter((name) => read.has(name)));
-    if (left.size === kept.size) break;
+    read = new Set([...always, ...statesIn(pass, [...outputs, ...kept.map(([, { next }]) => next)])]);
+    const left = kept.filter(([target]) => read.has(target.name));
+    if (left.length === kept.length) break;
     kept = left;
   }
-  const updates = [...sink].flatMap(([{ name, old }, { next }]) => (kept.has(name) ? [{ slot: old, next }] : []));
-  return { updates, kept: new Set([...always, ...kept]) };
+  return { updates: kept.map(([{ old }, { next }]) => ({ slot: old, next })), kept: read };
 }
