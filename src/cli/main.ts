@@ -6,7 +6,7 @@ import { buildCommand } from "./build.ts";
 import { checkCommand } from "./check.ts";
 import { type Cli, exit } from "./cli.ts";
 import { dataCommand } from "./data.ts";
-import { diagnosticOf, show } from "./diagnostics.ts";
+import { diagnosticOf, type Format, show } from "./diagnostics.ts";
 import { evalCommand } from "./eval.ts";
 import { explainCommand } from "./explain.ts";
 import { fmtCommand } from "./fmt.ts";
@@ -57,7 +57,7 @@ export async function run(argv: readonly string[], cli: Cli): Promise<number> {
     await program.parseAsync(groupRates(argv), { from: "user" });
     return code;
   } catch (error) {
-    return failed(error, cli);
+    return failed(error, formatOf(argv), cli);
   }
 }
 
@@ -67,11 +67,15 @@ function adopt(program: Command, command: Command): void {
   for (const inner of command.commands) inner.copyInheritedSettings(program);
 }
 
-function failed(error: unknown, cli: Cli): number {
+/** How this command line wants mistakes told; read here, since they may be found before or outside of its command. */
+const formatOf = (argv: readonly string[]): Format =>
+  argv.some((word, k) => word === "--format=json" || (word === "json" && argv[k - 1] === "--format")) ? "json" : "text";
+
+function failed(error: unknown, format: Format, cli: Cli): number {
   // Commander has printed what it has to say. Help and version end here too.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage;
   if (error instanceof UserError) {
-    show(cli, [diagnosticOf(error)], "text");
+    show(cli, [diagnosticOf(error)], format);
     return error.code.startsWith("usage/") ? exit.usage : exit.wrong;
   }
   const trace = error instanceof Error ? error.stack : undefined;
