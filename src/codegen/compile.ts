@@ -6,7 +6,7 @@ import { optimise } from "../ir/passes/pipeline.ts";
 import type { Manifest } from "../runtime/library.ts";
 import { checkPlan } from "./check-plan.ts";
 import { hostProgram, type HostProgram, ScalarPlaces } from "./host.ts";
-import { lowerToLoops } from "./lower.ts";
+import { lowerToLoops, loweringContext } from "./lower.ts";
 import { makeManifest } from "./manifest.ts";
 import { NameScope } from "./names.ts";
 import { schedulePasses } from "./passes/pipeline.ts";
@@ -75,15 +75,22 @@ function compileProgram(name: string, graph: Graph, batch: number, options: Comp
     if (pass.required || !options.without?.has(pass.name)) schedule = pass.run(schedule, { batch, strictFloat: options.strictFloat ?? false });
   }
   const names = new NameScope();
+  const context = loweringContext(schedule, batch, options.strictFloat ?? false);
   const lowered = schedule.kernels.map((kernel: Kernel) => {
     const recipe = options.recipes === "naive" ? naive : chooseRecipe(schedule, kernel, caps[options.target], batch);
-    return { recipe, procedure: lowerToLoops(schedule, kernel, recipe, batch, names.unique(kernelName(kernel))) };
+    return { recipe, procedure: lowerToLoops(context, kernel, recipe, names.unique(kernelName(kernel))) };
   });
   const procedures = lowered.map((l) => l.procedure);
   return { name, graph, schedule, procedures, recipes: lowered.map((l) => l.recipe), host: hostProgram(schedule, procedures, scalars) };
 }
 
+/** One stage's own name; for several what they do, in order: `max_exp_sum_log_64x10`. */
 function kernelName(kernel: Kernel): string {
-  const [first, ...rest] = kernel.stages.map((s) => s.name);
-  return rest.length === 0 ? first! : `${first}_and_${rest.length}_more`;
+  const names = kernel.stages.map((s) => s.name);
+  if (names.length === 1) return names[0]!;
+  const sizes = /_[0-9Nx]+$/;
+  const works = [...new Set(names.map((n) => n.replace(sizes, "")))];
+  const size = names.map((n) => sizes.exec(n)?.[0] ?? "").reduce((a, b) => (b.length > a.length ? b : a));
+  const all = works.join("_");
+  return `${all.length <= 40 ? all : `${works.slice(0, 3).join("_")}_and_${works.length - 3}_more`}${size}`;
 }

@@ -126,6 +126,21 @@ export function mapStage<S extends Stage>(stage: S, visit: (e: Expr) => Expr): S
   };
 }
 
+/** The stage with other ids for its axes. */
+export function renameAxes<S extends Stage>(stage: S, names: ReadonlyMap<AxisId, AxisId>): S {
+  const by = new Map([...names].map(([from, to]) => [from, { const: 0, terms: [{ axis: to, mul: 1 }] } as Affine]));
+  const expr = (e: Expr): Expr => composeExpr(e, by)!;
+  const { reduce, epilogue } = stage;
+  return {
+    ...stage,
+    axes: stage.axes.map((a) => ({ ...a, id: names.get(a.id) ?? a.id })),
+    body: expr(stage.body),
+    ...(reduce?.index ? { reduce: { ...reduce, index: expr(reduce.index) } } : {}),
+    ...(epilogue ? { epilogue: expr(epilogue) } : {}),
+    out: { ...stage.out, at: stage.out.at.map((p) => (isAffine(p) ? compose(p, by)! : expr(p))) },
+  };
+}
+
 /** Every value a stage reads, once each. */
 export function readsOf(stage: Stage): ValueId[] {
   const seen = new Set<ValueId>();

@@ -4,7 +4,7 @@ import {
   type Affine, type AxisId, type Expr, type Guard, isAffine, type ReduceOp, type ValueId,
 } from "../ir/stage.ts";
 import { type Dim, dimAt, type DType, isStatic, mulDims, type Storage, typeText } from "../ir/types.ts";
-import { exprsOf, visitExpr } from "./expr.ts";
+import { exprsOf, readsOf, visitExpr } from "./expr.ts";
 import {
   type Buffer, constantIndex, dimIndex, type HostRead, type Index, indexScalar, type Loop, type Place, type Procedure, type Scalar, type Stream,
 } from "./loops.ts";
@@ -27,36 +27,45 @@ export function stridesOf(shape: readonly Dim[], batch: number): number[] {
   return strides;
 }
 
+/** What lowering knows of the whole program. */
+export interface LoweringContext {
+  readonly schedule: Schedule;
+  /** The kernels that read a value's storage. */
+  readonly readers: ReadonlyMap<ValueId, ReadonlySet<Kernel>>;
+  readonly batch: number;
+  /** A value kept in a variable is rounded as its store would be. */
+  readonly strictFloat: boolean;
+}
+
+export function loweringContext(schedule: Schedule, batch: number, strictFloat: boolean): LoweringContext {
+  const readers = new Map<ValueId, Set<Kernel>>();
+  for (const kernel of schedule.kernels) {
+    for (const value of kernel.stages.flatMap(readsOf)) {
+      const owner = storageOf(schedule, value).id;
+      readers.set(owner, (readers.get(owner) ?? new Set()).add(kernel));
+    }
+  }
+  return { schedule, readers, batch, strictFloat };
+}
+
 /** Values that live in a local variable only: made and read at the same point of a kernel's shared axes, wanted nowhere else. */
-export function localValues(schedule: Schedule, kernel: Kernel): Set<ValueId> {
+export function localValues({ schedule, readers }: LoweringContext, kernel: Kernel): Set<ValueId> {
   const locals = new Set<ValueId>();
   if (kernel.stages.length === 1) return locals;
-  const outside = new Set<ValueId>(schedule.outputs.values());
-  for (const value of schedule.values) if (value.alias !== undefined) outside.add(value.alias);
-  for (const other of schedule.kernels) {
-    if (other === kernel) continue;
-    for (const stage of other.stages) for (const value of stageReads(stage)) outside.add(value);
-  }
   for (const stage of kernel.stages) {
     const value = stage.out.value;
     const pointwise = stage.axes.slice(kernel.shared).every((a) => a.kind === "reduce");
-    if (pointwise && schedule.values[value]!.home.kind === "temp" && !outside.has(value)) locals.add(value);
+    const isInner = schedule.values[value]!.home.kind === "temp" && [...(readers.get(value) ?? [])].every((k) => k === kernel);
+    if (pointwise && isInner && !readThroughAlias(schedule, kernel, value)) locals.add(value);
   }
   return locals;
 }
 
-function stageReads(stage: PlacedStage): ValueId[] {
-  const reads: ValueId[] = [];
-  for (const expr of exprsOf(stage)) {
-    visitExpr(expr, (e) => {
-      if (e.kind === "load" || e.kind === "gather") reads.push(e.of);
-    });
-  }
-  return reads;
-}
+const readThroughAlias = (schedule: Schedule, kernel: Kernel, value: ValueId): boolean =>
+  kernel.stages.some((s) => readsOf(s).some((read) => read !== value && storageOf(schedule, read).id === value));
 
-export function lowerToLoops(schedule: Schedule, kernel: Kernel, recipe: Recipe, batch: number, name: string): Procedure {
-  return new Lowering(schedule, kernel, recipe, batch).run(name);
+export function lowerToLoops(context: LoweringContext, kernel: Kernel, recipe: Recipe, name: string): Procedure {
+  return new Lowering(context, kernel, recipe).run(name);
 }
 
 class Lowering {
@@ -64,6 +73,7 @@ class Lowering {
   private readonly kernel: Kernel;
   private readonly recipe: Recipe;
   private readonly batch: number;
+  private readonly strictFloat: boolean;
   private readonly names = new NameScope();
   private readonly variables = new Map<AxisId, string>();
   private readonly buffers = new Map<ValueId, Buffer>();
@@ -73,18 +83,18 @@ class Lowering {
   /** Local variables of values made in this kernel, by value and point. */
   private readonly made = new Map<string, Scalar>();
 
-  constructor(schedule: Schedule, kernel: Kernel, recipe: Recipe, batch: number) {
-    this.schedule = schedule;
+  constructor(context: LoweringContext, kernel: Kernel, recipe: Recipe) {
+    this.schedule = context.schedule;
     this.kernel = kernel;
     this.recipe = recipe;
-    this.batch = batch;
-    this.locals = localValues(schedule, kernel);
-    for (const stage of kernel.stages) {
-      for (const axis of stage.axes) {
-        if (!this.variables.has(axis.id)) this.variables.set(axis.id, this.names.unique(axis.name));
-      }
-    }
+    this.batch = context.batch;
+    this.strictFloat = context.strictFloat;
+    this.locals = localValues(context, kernel);
+    const name = (axis: PlacedStage["axes"][number]): void => {
+      if (!this.variables.has(axis.id)) this.variables.set(axis.id, this.names.unique(axis.name));
+    };
     // Names at the procedure's top come first, so that no inner scope can take them.
+    kernel.stages[0]!.axes.slice(0, kernel.shared).forEach(name);
     for (const stage of kernel.stages) {
       for (const expr of exprsOf(stage)) {
         visitExpr(expr, (e) => {
@@ -94,6 +104,9 @@ class Lowering {
       }
       this.declare(stage.out.value);
     }
+    // Inner loops of different stages stand one after the other and may share names.
+    for (const stage of kernel.stages) this.names.scoped(() => stage.axes.slice(kernel.shared).forEach(name));
+    for (const variable of this.variables.values()) this.names.taken.add(variable);
   }
 
   private declare(id: ValueId): void {
@@ -173,7 +186,9 @@ class Lowering {
     }
     const { op, dtype, index } = stage.reduce;
     const scans = folded.some((a) => a.kind === "scan");
-    const accumulators = points.map((_, i) => this.names.unique(points.length === 1 ? accumulatorName(op) : `${accumulatorName(op)}${i}`));
+    const isResult = points.length === 1 && !index && !stage.epilogue && !this.strictFloat && this.locals.has(stage.out.value);
+    const base = isResult ? this.schedule.values[stage.out.value]!.name : accumulatorName(op);
+    const accumulators = points.map((_, i) => this.names.unique(points.length === 1 ? base : `${base}${i}`));
     const winners = index ? points.map((_, i) => this.names.unique(points.length === 1 ? "at" : `at${i}`)) : [];
     const declare: Loop[] = accumulators.map((name) => ({ kind: "let", name, mutable: true, value: { kind: "num", value: identityOf(op, dtype), dtype } }));
     for (const name of winners) declare.push({ kind: "let", name, mutable: true, value: { kind: "num", value: 0, dtype: "i32" } });
@@ -230,9 +245,12 @@ class Lowering {
     const id = stage.out.value;
     const loops: Loop[] = [];
     let stored = value;
-    if (this.locals.has(id) || (this.kernel.stages.length > 1 && stage.axes.slice(this.kernel.shared).every((a) => a.kind === "reduce"))) {
+    if (this.locals.has(id) && value.kind === "var") {
+      this.made.set(madeKey(id, point), value);
+    } else if (this.locals.has(id) || (this.kernel.stages.length > 1 && stage.axes.slice(this.kernel.shared).every((a) => a.kind === "reduce"))) {
       const name = this.names.unique(this.schedule.values[id]!.name);
-      loops.push({ kind: "let", name, value, mutable: false });
+      const rounds = this.strictFloat && dtypeOf(value) === "f32";
+      loops.push({ kind: "let", name, value: rounds ? { kind: "call", fn: "cast", dtype: "f32", args: [value] } : value, mutable: false });
       stored = { kind: "var", name, dtype: dtypeOf(value) };
       this.made.set(madeKey(id, point), stored);
     }

@@ -25,6 +25,14 @@ export function chooseRecipe(_schedule: Schedule, kernel: Kernel, caps: Caps, ba
   return { tiles: best.tiles, why: `${text}: ${best.cost.toFixed(2)} loads per multiply-add, naive ${loads.length}` };
 }
 
+/** A sum of products whose factors are each read by several results: neighbours computed together share loads. */
+export function isContraction(stage: PlacedStage): boolean {
+  if (!stage.reduce || stage.reduce.index) return false;
+  const parallel = stage.axes.filter((a) => a.kind === "parallel");
+  const loads = loadsByAxes(stage, parallel.map((a) => a.id));
+  return loads.length >= 2 && loads.filter((used) => used.length < parallel.length).length >= 2;
+}
+
 /** Parallel axes of a reduction that share loads when neighbours are computed together; none that a guard depends on. */
 function tileable(kernel: Kernel, lead: PlacedStage): AxisId[] {
   if (!lead.reduce || lead.reduce.index || lead.axes.some((a) => a.kind === "scan")) return [];

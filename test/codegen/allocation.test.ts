@@ -9,18 +9,18 @@ import { emitModule } from "../../src/codegen/ts/emit.ts";
 import { printPlain } from "../../src/codegen/ts/plain.ts";
 import { perceptron } from "./hand-module.ts";
 
-/** Bytes per step: the least over 5 of (collect; heap; 10,000 steps; heap). */
+/** Bytes per step: the least over 5 of (collect; heap; 50,000 steps; heap). */
 export const measure = `
 import { create } from "./model.mjs";
 const trainer = create({ seed: 1 });
 for (const input of Object.values(trainer.inputs)) input.fill(1);
-for (let i = 0; i < 2000; i++) { trainer.step(8); trainer.step(7); trainer.evaluate(8); }
+for (let i = 0; i < 20000; i++) { trainer.step(8); trainer.step(7); trainer.evaluate(8); }
 let least = Infinity;
 for (let round = 0; round < 5; round++) {
   gc(); gc();
   const before = process.memoryUsage().heapUsed;
-  for (let i = 0; i < 10000; i++) trainer.step(i % 8 + 1);
-  least = Math.min(least, (process.memoryUsage().heapUsed - before) / 10000);
+  for (let i = 0; i < 50000; i++) trainer.step(i % 8 + 1);
+  least = Math.min(least, (process.memoryUsage().heapUsed - before) / 50000);
 }
 console.log(least);
 `;

@@ -164,6 +164,15 @@ function guarded(body: Expr, guard: NonNullable<Extract<Expr, { kind: "load" }>[
   };
 }
 
+/** How many stages write each value. */
+export function countWriters(schedule: Schedule): Map<ValueId, number> {
+  const writers = new Map<ValueId, number>();
+  for (const kernel of schedule.kernels) {
+    for (const { out } of kernel.stages) writers.set(out.value, (writers.get(out.value) ?? 0) + 1);
+  }
+  return writers;
+}
+
 /** A stage that does another's work too comes from both places. */
 export const mergeOrigins = (stage: PlacedStage, other: PlacedStage): PlacedStage => ({
   ...stage,

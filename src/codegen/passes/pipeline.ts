@@ -2,6 +2,7 @@
 import { orderHazards } from "../order.ts";
 import type { Schedule } from "../schedule.ts";
 import { fuseEpilogues } from "./epilogue.ts";
+import { groupLoops } from "./group.ts";
 import { inlineMaps, inlineViews } from "./inline.ts";
 
 export interface SchedulePass {
@@ -45,5 +46,11 @@ export const schedulePasses: readonly SchedulePass[] = [
     required: true,
     summary: "orders kernels so that updates in place overwrite nothing that is still read",
     run: (schedule) => orderHazards(schedule),
+  },
+  {
+    name: "group-loops",
+    contract: "rounding",
+    summary: "runs stages that meet at the same rows or elements in one loop nest",
+    run: (schedule) => groupLoops(schedule),
   },
 ];
