@@ -245,7 +245,7 @@ class Lowering {
     const id = stage.out.value;
     const loops: Loop[] = [];
     let stored = value;
-    if (this.locals.has(id) && value.kind === "var") {
+    if (this.locals.has(id) && value.kind === "var" && !this.strictFloat) {
       this.made.set(madeKey(id, point), value);
     } else if (this.locals.has(id) || (this.kernel.stages.length > 1 && stage.axes.slice(this.kernel.shared).every((a) => a.kind === "reduce"))) {
       const name = this.names.unique(this.schedule.values[id]!.name);
