@@ -9,7 +9,7 @@ import { emitModule } from "../../src/codegen/ts/emit.ts";
 import { printPlain } from "../../src/codegen/ts/plain.ts";
 import { perceptron } from "./hand-module.ts";
 
-/** Bytes per step: the least over 5 of (collect; heap; 10,000 steps; heap). */
+/** Bytes per step: the least over 5 of (collect; heap; 30,000 steps; heap). */
 export const measure = `
 import { create } from "./model.mjs";
 const trainer = create({ seed: 1 });
@@ -21,8 +21,8 @@ let least = Infinity;
 for (let round = 0; round < 5; round++) {
   gc(); gc();
   const before = process.memoryUsage().heapUsed;
-  for (let i = 0; i < 100; i++) steps();
-  least = Math.min(least, (process.memoryUsage().heapUsed - before) / 10000);
+  for (let i = 0; i < 300; i++) steps();
+  least = Math.min(least, (process.memoryUsage().heapUsed - before) / 30000);
 }
 console.log(least);
 `;
