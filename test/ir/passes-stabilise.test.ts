@@ -194,4 +194,15 @@ describe("stabilise", () => {
     const found = evaluate(optimise(graph, opTable).graph, mild);
     for (const [name, values] of wanted) expectClose(found.get(name)!, values, 1e-11, name);
   });
+
+  it("takes a sum over rows of a square for what it is, where its axis was dropped", () => {
+    const b = new Builder(opTable);
+    const x = b.node("input", [], { name: "x", dtype: "f32", shape: [3, 3] });
+    const total = b.node("log", [b.node("sum", [b.node("exp", [x])], { axes: [1], keepdims: false })]);
+    // [3, 3] - [3]: column j loses the sum of row j, which is no log_softmax.
+    const graph = b.graph(new Map([["out", b.node("sub", [x, total])]]));
+    const columns = new Map([["x", [1, 2, 3, 0, 0.5, -1, 2, 2, 0]]]);
+    const wanted = evaluate(optimise(graph, opTable, off).graph, columns).get("out")!;
+    expectClose(evaluate(optimise(graph, opTable).graph, columns).get("out")!, wanted, 1e-12, "out");
+  });
 });

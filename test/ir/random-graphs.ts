@@ -82,7 +82,10 @@ const steps: readonly Step[] = [
   (c, b, pool) => ({ op: c.of(["mul", "sub", "add"]), inputs: [num(b, c.of([0, 1, -1, 2, 0.25])), c.of(pool)] }),
   (c, b, pool) => ({
     op: c.of(["mul", "div"]),
-    inputs: [c.of(pool), c.of([b.node("scalar", [], { name: "lr" }), b.node("rows", [], { multiple: 2 })])],
+    inputs: [
+      c.of(pool),
+      c.of([b.node("scalar", [], { name: "lr" }), b.node("rows", [], { multiple: c.of([1, 2, 6]) })]),
+    ],
   }),
   (c, b, pool) => ({
     op: "pow",
@@ -268,6 +271,36 @@ const steps: readonly Step[] = [
     if (shape.length !== 2) return undefined;
     const product = b.node("einsum", [x, bounded(b, x)], { inputs: ["ij", "kj"], output: "ik" });
     return { op: "sum", inputs: [product], attrs: { axes: [c.below(2)], keepdims: false } };
+  },
+  (c, b, pool) => {
+    // Contractions of what was moved or spread in three dimensions, and sums over some of them.
+    const x = c.of(pool);
+    const { shape } = b.type(x);
+    const spread =
+      shape.length === 3 ? x : shape.length < 3 ? b.tryNode("broadcast", [x], { shape: [2, 4, 3] }) : undefined;
+    if (typeof spread !== "number") return undefined;
+    if (c.below(2) === 0)
+      return { op: "sum", inputs: [spread], attrs: { axes: subset(c, 3), keepdims: c.below(2) === 1 } };
+    const moved = b.node("transpose", [spread], { perm: shuffled(c, 3) });
+    const output = c.of(["abc", "ca", "b", "bca", ""]);
+    return { op: "einsum", inputs: [moved, bounded(b, moved)], attrs: { inputs: ["abc", "abc"], output } };
+  },
+  (c, b, pool) => {
+    // A mean taken off over one axis, summed over another or the same.
+    const x = c.of(pool);
+    const { shape } = b.type(x);
+    if (shape.length !== 2) return undefined;
+    const over = (axis: number, of: NodeId, keepdims: boolean) => b.node("sum", [of], { axes: [axis], keepdims });
+    const axis = c.below(2);
+    const size = shape[axis]!;
+    const count = typeof size === "number" ? num(b, size) : b.node("rows", [], { multiple: size.perRow });
+    const centred = b.node("sub", [x, b.node("div", [over(axis, x, true), count])]);
+    return { op: "sum", inputs: [centred], attrs: { axes: [c.below(2)], keepdims: c.below(2) === 1 } };
+  },
+  (c, b, pool) => {
+    // Sizes that cancel: sums over parts of a batch divided by the whole.
+    const batch = (multiple: number) => b.node("rows", [], { multiple });
+    return { op: "div", inputs: [b.node("mul", [c.of(pool), batch(c.of([1, 2, 4]))]), batch(c.of([2, 6]))] };
   },
 ];
 
