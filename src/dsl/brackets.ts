@@ -199,10 +199,10 @@ export function balance(source: Source, tokens: readonly IToken[]): { tokens: IT
   for (let i = 0; i <= tokens.length; i++) {
     const closers = added.get(i);
     if (closers) {
-      // Before the newline that ends the line: the next line is then a statement of its own.
+      // Before the newlines that end the line: the next line is then a statement of its own.
       const newlines: IToken[] = [];
       while (balanced.at(-1)?.tokenType === T.Newline) newlines.push(balanced.pop()!);
-      balanced.push(...closers, ...newlines.reverse());
+      for (const added of [closers, newlines]) for (const token of added) balanced.push(token);
     }
     const token = replaced.has(i) ? replaced.get(i) : tokens[i];
     if (token) balanced.push(token);

@@ -31,6 +31,8 @@ export interface Unit {
   trailing: { readonly text: string; readonly column: number; readonly gap: number } | undefined;
   readonly line: number;
   readonly column: number;
+  /** How many characters stand between it and the token before. */
+  readonly gap: number;
 }
 
 export interface Units {
@@ -107,6 +109,7 @@ export function unitsOf(source: Source, { cst, tokens, comments }: Concrete): Un
       trailing: undefined,
       line,
       column,
+      gap: token.startOffset - at,
     };
     if (isOpener(unit.type)) open.push(units.length);
     if (isCloser(unit.type)) {

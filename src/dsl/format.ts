@@ -160,11 +160,30 @@ function loosestPlaces(units: readonly Unit[], line: Line): number[] {
   const sides = before(T.Then, T.Else);
   if (sides.length > 0) return sides.filter((i) => units[i - 1]!.type !== T.RightBrace);
   const operators = outside.filter((i) => isBinary(units[i]!) && i + 1 < line.to);
-  const loosest = Math.min(...operators.map((i) => levelOf(units[i]!.type)));
-  // As far right as fits, so that lines are filled.
-  const fitting = operators.filter((i) => levelOf(units[i]!.type) === loosest).map((i) => i + 1);
-  const best = fitting.filter((to) => widthOf(units, { ...line, to }) <= widest).at(-1) ?? fitting[0];
-  return best === undefined ? [] : [best];
+  const loosest = smallest(operators.map((i) => levelOf(units[i]!.type)));
+  return filled(
+    units,
+    line,
+    operators.filter((i) => levelOf(units[i]!.type) === loosest).map((i) => i + 1),
+  );
+}
+
+/** Of the places where a line may be broken, those that fill each line as far as it goes. */
+function filled(units: readonly Unit[], { from, to, indent }: Line, places: readonly number[]): number[] {
+  const chosen: number[] = [];
+  const nextIndent = indent + (units[from]!.isStart ? indentStep : 0);
+  let width = indent;
+  let start = from;
+  for (let k = 0; k < places.length; k++) {
+    const place = places[k]!;
+    width += textOf(units, start, place).length + 1;
+    start = place;
+    const next = textOf(units, place, places[k + 1] ?? to).length;
+    if (width + next <= widest) continue;
+    chosen.push(place);
+    width = nextIndent;
+  }
+  return chosen;
 }
 
 const isBinary = ({ type, isPrefix }: Unit): boolean => !isPrefix && type !== T.PipeTo && isOperator(type);
@@ -226,10 +245,12 @@ function alignBindings(units: readonly Unit[], lines: readonly Line[]): string[]
   const before = lines.map(({ from, indent }, k) =>
     bindings[k] === undefined ? 0 : indent + textOf(units, from, bindings[k]).length,
   );
+  const gaps = bindings.map((at) => (at === undefined ? 1 : Math.max(1, units[at]!.gap)));
   const columnOf = (k: number): number | undefined =>
     bindings[k] === undefined ? undefined : units[bindings[k]]!.column;
   for (const [start, end] of runs(units, lines, columnOf, (k) => units[bindings[k]!]!.line)) {
-    const column = Math.max(...before.slice(start, end));
+    const gap = smallest(gaps.slice(start, end)) - 1;
+    const column = largest(before.slice(start, end)) + gap;
     const fits = code.slice(start, end).every((text, i) => text.length + column - before[start + i]! <= widest);
     if (!fits) continue;
     for (let k = start; k < end; k++) {
@@ -246,11 +267,17 @@ function commentGaps(units: readonly Unit[], lines: readonly Line[], code: reado
   const gaps = trailing.map((comment) => Math.max(2, comment?.gap ?? 2));
   const columnOf = (k: number): number | undefined => trailing[k]?.column;
   for (const [start, end] of runs(units, lines, columnOf, (k) => units[lines[k]!.to - 1]!.line)) {
-    const column = Math.max(...code.slice(start, end).map((text) => text.length)) + Math.min(...gaps.slice(start, end));
+    const column = largest(code.slice(start, end).map((text) => text.length)) + smallest(gaps.slice(start, end));
     for (let k = start; k < end; k++) gaps[k] = column - code[k]!.length;
   }
   return gaps;
 }
+
+// Not `Math.max(...numbers)`: a file may have more lines than a call may have arguments.
+const largest = (numbers: readonly number[]): number =>
+  numbers.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+const smallest = (numbers: readonly number[]): number =>
+  numbers.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
 
 /** Runs of two or more neighbouring lines, in the text and here, with something in the same column of the text. */
 function runs(

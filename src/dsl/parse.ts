@@ -14,11 +14,11 @@ import { explain } from "./syntax-errors.ts";
 import * as T from "./tokens.ts";
 
 export interface ParseLimits {
-  /** How deep brackets, prefixes and `if`s may nest. */
+  /** How deep brackets, prefixes and `if`s may nest. A call costs the parser about 5 KB of a stack of 984. */
   readonly nesting: number;
 }
 
-export const defaultLimits: ParseLimits = { nesting: 200 };
+export const defaultLimits: ParseLimits = { nesting: 100 };
 
 export interface Parsed {
   readonly file: File;
@@ -43,7 +43,7 @@ export function parseConcrete(source: Source, limits: ParseLimits = defaultLimit
   const cst = parser.parse(limited.tokens, lines.partners) as FileCstNode;
   const before = [lexed, balanced, lines, limited].flatMap((phase) => phase.diagnostics);
   const places = before.map((diagnostic) => diagnostic.span!.start).sort((a, b) => a - b);
-  const independent = parser.errors.filter((error) => !isConsequence(error, places));
+  const independent = parser.errors.filter((error) => !isConsequence(source.text, error, places));
   const diagnostics = [...before, ...independent.map((error) => explain(source, error))];
   return { cst, tokens: limited.tokens, comments: lexed.comments, diagnostics: inOrder(diagnostics) };
 }
@@ -59,10 +59,13 @@ const inOrder = (diagnostics: readonly Diagnostic[]): Diagnostic[] =>
   diagnostics.toSorted((a, b) => a.span!.start - b.span!.start);
 
 /** True where something earlier in the same group has been reported already: the parser stumbles over the repair. */
-function isConsequence(error: IRecognitionException, places: readonly number[]): boolean {
+function isConsequence(text: string, error: IRecognitionException, places: readonly number[]): boolean {
   const opening = error.resyncedTokens[0];
   const from = opening ? opening.startOffset : 0;
-  const to = T.endOf(error.token);
+  const { token } = error;
+  // An error at a line's end is found before the comment or the unknown character that stands there.
+  const lineEnd = token.image === "" ? text.indexOf("\n", token.startOffset) : -1;
+  const to = lineEnd === -1 ? (token.image === "" ? text.length : T.endOf(token)) : lineEnd;
   let low = 0;
   let high = places.length;
   while (low < high) {

@@ -130,7 +130,11 @@ function declarationError(source: Source, found: IToken, previous: IToken, place
     return diagnose(syntax, "syntax/no-declaration", place, { found: describe(source, found), help: undefined });
   if (type === T.Update) return diagnose(syntax, "syntax/outside-function", place, { word: "<-" });
   const expected = (text: string, help?: string): Diagnostic =>
-    diagnose(syntax, "syntax/expected", place, { expected: text, found: describe(source, found), help });
+    diagnose(syntax, "syntax/expected", place, {
+      expected: text,
+      found: describe(source, found),
+      help: help ?? `Add ${text}.`,
+    });
   if (keywordsBeforeName.has(previous.tokenType)) {
     if (isReserved(found)) return diagnose(syntax, "syntax/reserved-word", place, { word: found.image });
     return expected("a name");
@@ -178,5 +182,32 @@ function helpFor(rule: string, expected: TokenType | undefined, found: IToken, p
   if (type === T.Is && (previous.tokenType === T.Less || previous.tokenType === T.Greater)) {
     return `Write \`${previous.image}=\` without a space.`;
   }
-  return undefined;
+  if (rule === "suffix" && type === T.Colon) return "Slices have no steps.";
+  if (expected === T.End && type === T.In) return "`in` stands only in `for i in 0:10 { … }`.";
+  return usualHelp(rule, expected, found);
 }
+
+/** The next step where nothing more is known. */
+function usualHelp(rule: string, expected: TokenType | undefined, found: IToken): string {
+  const isValue = endsValue(found.tokenType);
+  if (expected === T.End) {
+    return isValue ? "Put an operator between the two, or start a new line." : `Remove ${textOr(found, "it")}.`;
+  }
+  if (expected === T.RightParen || expected === T.RightSquare) {
+    return isValue
+      ? "Put `,` between the two, or an operator."
+      : `Remove ${textOr(found, "it")}, or close the bracket before it.`;
+  }
+  if (expected === T.Name) return "Write a name there.";
+  if (expected === T.StringText) return 'Write the path between double quotes: `"layers.nn"`.';
+  if (expected) return `Add \`${expected.PATTERN as string}\`.`;
+  if (rule === "body") return "Write `= value`, or a block `{ … }` whose last line is the value.";
+  if (expectedBy.get(rule)?.startsWith("a type"))
+    return "A type is a list of sizes in brackets, with `i32`, `bool` or `class` before it where it is not f32.";
+  if (rule === "statement") return "A line starts with a name, `param`, `state`, `for`, or is an expression.";
+  return isVirtual(found)
+    ? "Write the value, or remove what stands before."
+    : "Write the value that is missing, or remove what stands around.";
+}
+
+const textOr = (token: IToken, other: string): string => (isVirtual(token) ? other : quoted(token));

@@ -2,7 +2,7 @@
 import { entry } from "../diagnostic.ts";
 
 /** A line for the caller: everything the user wrote is quoted with backquotes. */
-const q = (text: string): string => `\`${text}\``;
+const q = (text: string): string => (text === "`" ? "A backquote" : `\`${text}\``);
 
 const model = (body: string): string => `model m(x: [N, 4]) -> [N, 2] {\n${body}\n}\n`;
 
@@ -140,12 +140,12 @@ export const syntax = {
     help: () => "Give the inner parts names of their own.",
     page: {
       explain:
-        "Brackets, prefix operators, powers of powers and `if` within `if` may be nested up to a limit (200). Long sums, pipes and lists are not nested and have no limit.",
+        "Brackets, prefix operators, powers of powers and `if` within `if` may be nested up to a limit (100). Long sums, pipes and lists are not nested and have no limit.",
     },
   }),
   "syntax/expected": entry<{ expected: string; found: string; help: string | undefined }>({
     severity: "error",
-    message: ({ expected, found }) => `Here ${expected} is missing: found ${found}.`,
+    message: ({ expected, found }) => `Expected ${expected}, found ${found}.`,
     help: ({ help }) => help,
     page: {
       explain: "The text does not go on as the grammar says. The message names what could stand here and what does.",
