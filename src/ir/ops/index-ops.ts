@@ -212,7 +212,7 @@ export const one_hot: OpDef<OneHotAttrs> = {
   vjp: "not-differentiable",
   lower([ids], _, out) {
     const rank = ids!.shape.length;
-    const here = call("eq", "i32", load(0, places(0, rank), "i32"), { kind: "index", at: at(rank) });
+    const here = call("eq", "bool", load(0, places(0, rank), "i32"), { kind: "index", at: at(rank) });
     const stage = {
       axes: parallelAxes(out.shape),
       body: call("cast", "f32", here),
