@@ -2,7 +2,9 @@
 import { opTable } from "../../src/ir/ops/table.ts";
 
 export function opsPage(): string {
-  const entries = [...opTable.values()].map(({ name, doc }) => {
+  // By name: how a bundler orders the exports of a module is its own affair.
+  const records = [...opTable.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const entries = records.map(({ name, doc }) => {
     const { summary, math, derivative, example, conventions } = doc;
     const formulas = [math, derivative].join("\n");
     const about = conventions === undefined ? "" : `\n${conventions}\n`;
