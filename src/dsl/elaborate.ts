@@ -47,7 +47,7 @@ export function elaborate(file: File, options: ElaborateOptions = {}): Elaborate
   const program = programOf(session, file, scope);
   const built = program && buildModule(session, program);
   const diagnostics = session.reporter.list;
-  return built && !session.reporter.hasErrors ? { module: built, diagnostics } : { diagnostics };
+  return built ? { module: built, diagnostics } : { diagnostics };
 }
 
 /** `--dim` names a dim of the program. */
@@ -142,7 +142,7 @@ function buildModule(session: Session, program: Program): Module | undefined {
   }
   const updates =
     optimizing && step.loss !== undefined ? applyOptimizers(step.pass, scope, block, step.loss, trained) : [];
-  if (session.reporter.hasErrors) return undefined;
+  if (session.failed) return undefined;
 
   const stepOutputs = new Map(loss ? [["loss", step.loss!] as const, ...step.model.outputs] : []);
   if (session.options.grads && step.loss !== undefined) addGradients(step, stepOutputs);
@@ -215,7 +215,7 @@ function trainedSlots(pass: Pass, loss: NodeId, block: TrainBlock | undefined): 
   for (const slot of session.slots.values()) {
     if (slot.kind !== "param" || isFrozen(slot.name, block?.freeze ?? [])) continue;
     if (reached.has(slot.name)) trained.push(slot);
-    else if (!cut.has(slot.name) && block && !session.reporter.hasErrors) {
+    else if (!cut.has(slot.name) && block && !session.failed) {
       session.report(diagnose(modelCodes, "model/unreached", slot.origin.span, { name: slot.name }));
     }
   }

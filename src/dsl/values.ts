@@ -23,6 +23,7 @@ export type Target =
 
 export interface HeldArg {
   readonly name?: string;
+  readonly nameSpan?: Span;
   readonly value: Value | "hole";
   readonly span: Span;
 }

@@ -115,7 +115,7 @@ function arrange(
   for (const arg of args) {
     if (arg.name === undefined) continue;
     if (given.has(arg.name)) {
-      report(frame, diagnose(types, "type/argument-twice", arg.span, { fn, name: arg.name }));
+      report(frame, diagnose(types, "type/argument-twice", arg.nameSpan ?? arg.span, { fn, name: arg.name }));
     } else if (params.some((param) => param.name === arg.name && !param.rest)) given.set(arg.name, arg);
     else if (arg.name === "training") training = arg;
     else {
@@ -123,7 +123,15 @@ function arrange(
         arg.name,
         params.filter(({ rest }) => !rest).map(({ name }) => name),
       );
-      report(frame, diagnose(types, "type/unknown-argument", arg.span, { fn, name: arg.name, suggestion, signature }));
+      report(
+        frame,
+        diagnose(types, "type/unknown-argument", arg.nameSpan ?? arg.span, {
+          fn,
+          name: arg.name,
+          suggestion,
+          signature,
+        }),
+      );
     }
   }
   const missing = params.filter(({ name, optional, rest }) => !optional && !rest && !given.has(name));

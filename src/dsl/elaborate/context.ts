@@ -134,6 +134,8 @@ export class Session {
   /** Start values, all in one graph; by slot. */
   readonly init: Pass;
   readonly initial = new Map<string, NodeId>();
+  /** A part that the parser could not read was met: it is reported there, and there is no module. */
+  unreadable = false;
   /** Functions that reach themselves: reported, and not expanded. */
   readonly endless = new Set<NamedDecl>();
   /** How deep evaluation is nested now. */
@@ -149,6 +151,10 @@ export class Session {
     this.ops = ops;
     this.interpreter = interpreter;
     this.init = new Pass(this, "init", "init/", false);
+  }
+
+  get failed(): boolean {
+    return this.unreadable || this.reporter.hasErrors;
   }
 
   /** One mistake at one place is told once, however often the place is evaluated. */

@@ -78,6 +78,7 @@ function evaluate(frame: Frame, expr: Expr, hint: Hint | undefined): Value {
     case "member":
       return member(frame, expr);
     case "error":
+      frame.pass.session.unreadable = true;
       return poison;
   }
 }
@@ -223,7 +224,7 @@ const indexItem = (frame: Frame, item: Item): IndexItem =>
 
 export function heldArgs(frame: Frame, args: readonly Arg[]): HeldArg[] {
   return args.map(({ name, value, span }) => {
-    const named = name ? { name: name.text } : {};
+    const named = name ? { name: name.text, nameSpan: name.span } : {};
     if (value.kind === "hole") return { ...named, value: "hole" as const, span };
     if (value.kind === "rest") {
       const run = runItems(frame, value.span);
