@@ -1,7 +1,7 @@
 // Layout: ops that move elements and compute nothing. All but reshape and concat are views: affine reads of their input.
-// Errors: shape/reshape {from, to}; shape/transpose {perm, shape}; shape/broadcast {from, to}; shape/pad {axis, low, high, shape};
+// Errors: shape/reshape {from, to}; shape/transpose {perm, shape}; shape/pad {axis, low, high, shape};
 // shape/concat {axis, left, right, leftInput, rightInput} (shapes that differ elsewhere, or k rows joined to k * N);
-// shape/slice {axis, from, to, size, shape}; shape/axis, type/operand, type/mixed as in build.ts.
+// shape/slice {axis, from, to, size, shape}; shape/broadcast, shape/axis, type/operand, type/mixed as in build.ts.
 import type { Builder, NodeId } from "../graph.ts";
 import type { OpDef } from "../op-def.ts";
 import { at, fixed, type Guard, load, OUT, type Stage } from "../stage.ts";
@@ -121,9 +121,11 @@ export const broadcast: OpDef<{ readonly shape: readonly Dim[] }> = {
     const wrong = checkOperands("broadcast", [x!], movable);
     if (wrong) return wrong;
     const lead = shape.length - x!.shape.length;
-    const fits = lead >= 0 && x!.shape.every((size, axis) => size === 1 || sameDim(size, shape[lead + axis]!));
-    if (!fits) return refuse("shape/broadcast", { from: shapeText(x!.shape), to: shapeText(shape) }, 0);
-    return { dtype: x!.dtype, shape };
+    const unfit = x!.shape.findIndex((size, axis) => size !== 1 && !sameDim(size, shape[lead + axis] ?? 0));
+    if (lead >= 0 && unfit === -1) return { dtype: x!.dtype, shape };
+    const sizes = lead < 0 ? {} : { leftSize: dimText(x!.shape[unfit]!), rightSize: dimText(shape[lead + unfit]!) };
+    const facts = { op: "broadcast", left: shapeText(x!.shape), right: shapeText(shape), leftSize: "", rightSize: "" };
+    return refuse("shape/broadcast", { ...facts, ...sizes }, 0);
   },
   // f(x) = repeat x;  f'(x) = sum over the repeats, which is what the driver does to a cotangent of the broadcast shape
   vjp: (_, ct) => [ct],
