@@ -209,10 +209,13 @@ function trainingOf(site: CallSite, operand: Operand | undefined): boolean | und
 function bindParams(frame: Frame, decl: FnDecl, { given }: Arranged): void {
   const inferring = decl.kind !== "model";
   const set = (param: Param, value: Value): void => {
-    frame.locals.names.set(param.name.text, {
-      value: asVariable(frame, param.name.text, value),
-      span: param.name.span,
-    });
+    const name = param.name.text;
+    const held = asVariable(frame, name, value);
+    // An argument without a name of its own goes by the parameter's: the `z` of log_softmax(x @ W + b).
+    if (held.kind === "tensor" && !frame.optimizer && held.builder.at(held.node).inputs.length > 0) {
+      held.builder.label(held.node, name, frame.path);
+    }
+    frame.locals.names.set(name, { value: held, span: param.name.span });
   };
   const bounds: Bound[] = [];
   for (const param of decl.params) {

@@ -37,8 +37,8 @@ export interface Limits {
 
 export const defaultLimits: Limits = { calls: 100, rounds: 100_000, nodes: 2_000_000, bytes: 2 ** 31 };
 
-/** Nested evaluations before the file is refused: what the stack surely bears. */
-const nestingLimit = 1_200;
+/** Nested evaluations before the file is refused: half of what fills the stack of Node, measured. */
+const nestingLimit = 600;
 
 /** Where in a body a call stands: decides its segment of the path. */
 export type Hint = { readonly kind: "bound"; readonly name: string } | { readonly kind: "rebinds" };
@@ -339,18 +339,19 @@ export function shorten(text: string): string {
   return line.length <= 60 ? line : `${line.slice(0, 57)}…`;
 }
 
-/** Runs `work` one level deeper, or reports that the file nests too deeply. */
-export function deeper(frame: Frame, span: Span, work: () => Value): Value {
+/** Goes one level deeper, or reports that the file nests too deeply. Each `enter` that succeeds has its `leave`. */
+export function enter(frame: Frame, span: Span): boolean {
   const { session } = frame.pass;
-  if (session.nesting >= nestingLimit) {
-    return report(frame, diagnose(limitCodes, "limit/nesting", span, { limit: nestingLimit }));
+  if (session.nesting < nestingLimit) {
+    session.nesting++;
+    return true;
   }
-  session.nesting++;
-  try {
-    return work();
-  } finally {
-    session.nesting--;
-  }
+  report(frame, diagnose(limitCodes, "limit/nesting", span, { limit: nestingLimit }));
+  return false;
+}
+
+export function leave(frame: Frame): void {
+  frame.pass.session.nesting--;
 }
 
 export const originOf = (frame: Frame, span: Span): Origin => ({

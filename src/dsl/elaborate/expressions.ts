@@ -14,10 +14,11 @@ import { wholeNumber } from "./builtin.ts";
 import { builtins } from "./builtins.ts";
 import { type CallSite, call } from "./calls.ts";
 import {
-  deeper,
+  enter,
   type Frame,
   findLocal,
   type Hint,
+  leave,
   originOf,
   type Pass,
   report,
@@ -33,13 +34,15 @@ import { specialNames, stepScalars } from "./special-names.ts";
 /** Lists inside lists inside lists. */
 const listDepthLimit = 64;
 
+/** The value of an expression. Kept slim, as all below: these frames are what deep nesting fills the stack with. */
 export function expression(frame: Frame, expr: Expr, hint?: Hint): Value {
-  return deeper(frame, expr.span, () => evaluate(frame, expr, hint));
+  if (!enter(frame, expr.span)) return poison;
+  const value = evaluate(frame, expr, hint);
+  leave(frame);
+  return value;
 }
 
 function evaluate(frame: Frame, expr: Expr, hint: Hint | undefined): Value {
-  const site: Site = { frame, span: expr.span };
-  const operand = (of: Expr): Operand => ({ value: expression(frame, of), span: of.span });
   switch (expr.kind) {
     case "number":
       return number(expr.value);
@@ -58,29 +61,36 @@ function evaluate(frame: Frame, expr: Expr, hint: Hint | undefined): Value {
     case "chain":
       return chain(frame, expr);
     case "compare":
-      return compare(site, expr.op, operand(expr.left), operand(expr.right));
+      return compare(siteOf(frame, expr), expr.op, operand(frame, expr.left), operand(frame, expr.right));
     case "unary":
-      return expr.op === "-" ? negate(site, operand(expr.value)) : negateTruth(site, operand(expr.value));
+      if (expr.op === "-") return negate(siteOf(frame, expr), operand(frame, expr.value));
+      return negateTruth(siteOf(frame, expr), operand(frame, expr.value));
     case "power":
-      return arithmetic(site, "**", operand(expr.base), operand(expr.exponent));
-    case "call": {
-      const callee = expression(frame, expr.callee);
-      return call({ frame, span: expr.span, hint }, callee, expr.callee.span, heldArgs(frame, expr.args));
-    }
-    case "index": {
-      const value = operand(expr.value);
-      return indexValue(
-        site,
-        value,
-        expr.items.map((item) => indexItem(frame, item)),
-      );
-    }
+      return arithmetic(siteOf(frame, expr), "**", operand(frame, expr.base), operand(frame, expr.exponent));
+    case "call":
+      return callExpression(frame, expr, hint);
+    case "index":
+      return indexExpression(frame, expr);
     case "member":
       return member(frame, expr);
     case "error":
       frame.pass.session.unreadable = true;
       return poison;
   }
+}
+
+const siteOf = (frame: Frame, { span }: Expr): Site => ({ frame, span });
+const operand = (frame: Frame, expr: Expr): Operand => ({ value: expression(frame, expr), span: expr.span });
+
+function callExpression(frame: Frame, expr: Extract<Expr, { kind: "call" }>, hint: Hint | undefined): Value {
+  const callee = expression(frame, expr.callee);
+  return call({ frame, span: expr.span, hint }, callee, expr.callee.span, heldArgs(frame, expr.args));
+}
+
+function indexExpression(frame: Frame, expr: Extract<Expr, { kind: "index" }>): Value {
+  const value = operand(frame, expr.value);
+  const items = expr.items.map((item) => indexItem(frame, item));
+  return indexValue(siteOf(frame, expr), value, items);
 }
 
 // ---- Names ----
@@ -125,7 +135,9 @@ export function globalValue(frame: Frame, name: string, global: Global, span: Sp
   const known = values.get(decl.name.text);
   if (known) return known;
   values.set(decl.name.text, poison); // A cycle is reported by check-names.
-  const value = deeper(frame, span, () => topLevel(pass, global));
+  if (!enter(frame, span)) return poison;
+  const value = topLevel(pass, global);
+  leave(frame);
   values.set(decl.name.text, value);
   return value;
 }
@@ -138,20 +150,20 @@ function topLevel(pass: Pass, { decl, scope }: Extract<Global, { kind: "decl" }>
   if (!written) return poison;
   const { session } = pass;
   if (decl.kind === "binding") return expression(frame, written, { kind: "bound", name });
-  const operand = { value: expression(frame, written), span: written.span };
+  const given = operand(frame, written);
   const site = { frame, span: written.span };
   if (decl.kind === "dim") {
     const override = session.options.dims?.get(name);
-    const value = wholeNumber(site, operand, `dim ${name}`);
+    const value = wholeNumber(site, given, `dim ${name}`);
     return override !== undefined ? number(override) : value === undefined ? poison : number(value);
   }
-  if (operand.value.kind !== "number") {
-    if (operand.value.kind === "poison") return poison;
-    const facts = { what: `hyper ${name}`, expected: "a number known when compiled", got: describe(operand.value) };
+  if (given.value.kind !== "number") {
+    if (given.value.kind === "poison") return poison;
+    const facts = { what: `hyper ${name}`, expected: "a number known when compiled", got: describe(given.value) };
     return report(frame, diagnose(types, "type/expected", written.span, facts));
   }
   if (!session.scalars.has(name)) {
-    session.scalars.set(name, { name, value: operand.value.value, origin: originOf(frame, decl.name.span) });
+    session.scalars.set(name, { name, value: given.value.value, origin: originOf(frame, decl.name.span) });
   }
   return tensorValue(pass.builder, plain(site, "scalar", [], { name }));
 }
@@ -280,8 +292,7 @@ export function stageOf(frame: Frame, stage: Expr): { callee: Value; args: HeldA
 
 function choice(frame: Frame, expr: Extract<Expr, { kind: "if" }>, hint: Hint | undefined): Value {
   const site = { frame, span: expr.condition.span };
-  const operand = { value: expression(frame, expr.condition), span: expr.condition.span };
-  const condition = asTruth(site, operand, "the condition of `if`");
+  const condition = asTruth(site, operand(frame, expr.condition), "the condition of `if`");
   if (condition === undefined) return poison;
   if (typeof condition === "boolean") return branch(frame, condition ? expr.then : expr.else, hint);
   const { pass } = frame;
