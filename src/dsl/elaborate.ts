@@ -142,6 +142,10 @@ function buildModule(session: Session, program: Program): Module | undefined {
   }
   const updates =
     optimizing && step.loss !== undefined ? applyOptimizers(step.pass, scope, block, step.loss, trained) : [];
+  for (const name of evaluation.model.outputs.keys()) {
+    if (!session.slots.has(name)) continue;
+    session.report(diagnose(modelCodes, "model/result-name", main.name.span, { name }));
+  }
   if (session.failed) return undefined;
 
   const stepOutputs = new Map(loss ? [["loss", step.loss!] as const, ...step.model.outputs] : []);

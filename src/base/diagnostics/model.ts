@@ -67,6 +67,17 @@ export const model = {
       good: "model net(x: [N, 4]) -> (a: [N, 4], b: [N, 4]) { (x, x) }\n",
     },
   }),
+  "model/reserved-scalar": entry<{ name: string }>({
+    severity: "error",
+    message: ({ name }) => `Every program has a number called \`${name}\` already.`,
+    help: () => "Give the hyper another name.",
+    page: {
+      explain:
+        "`step`, `epoch`, `steps` and `loss` are run-time numbers of every trainer; host code finds numbers by name.",
+      bad: `hyper step = 2\n\n${net("x * step")}`,
+      good: `hyper stride = 2\n\n${net("x * stride")}`,
+    },
+  }),
   "model/loss-argument": entry<{ name: string; results: number; suggestion: string | undefined }>({
     severity: "error",
     message: ({ name }) => `\`${name}\` of the loss is no result and no input of the model.`,

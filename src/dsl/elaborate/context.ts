@@ -157,10 +157,11 @@ export class Session {
     return this.unreadable || this.reporter.hasErrors;
   }
 
-  /** One mistake at one place is told once, however often the place is evaluated. */
+  /** One mistake at one place is told once, however often the place is evaluated; a limit is met once. */
   report(diagnostic: Diagnostic): void {
     const { span } = diagnostic;
-    const key = `${diagnostic.code} ${span?.source.path} ${span?.start} ${span?.end}`;
+    const place = diagnostic.code.startsWith("limit/") ? "" : `${span?.source.path} ${span?.start} ${span?.end}`;
+    const key = `${diagnostic.code} ${place}`;
     if (this.reported.has(key)) return;
     this.reported.add(key);
     this.reporter.add(diagnostic);

@@ -1,6 +1,7 @@
 // Expressions -> values. Depth is bounded by the parser and by `deeper`; long chains are flat lists.
 import { diagnose } from "../../base/diagnostic.ts";
 import { limits as limitCodes } from "../../base/diagnostics/limits.ts";
+import { model as modelCodes } from "../../base/diagnostics/model.ts";
 import { names } from "../../base/diagnostics/names.ts";
 import { types } from "../../base/diagnostics/types.ts";
 import { type Span, textOf } from "../../base/span.ts";
@@ -161,6 +162,9 @@ function topLevel(pass: Pass, { decl, scope }: Extract<Global, { kind: "decl" }>
     if (given.value.kind === "poison") return poison;
     const facts = { what: `hyper ${name}`, expected: "a number known when compiled", got: describe(given.value) };
     return report(frame, diagnose(types, "type/expected", written.span, facts));
+  }
+  if (stepScalars.includes(name) || name === "loss") {
+    return report(frame, diagnose(modelCodes, "model/reserved-scalar", decl.name.span, { name }));
   }
   if (!session.scalars.has(name)) {
     session.scalars.set(name, { name, value: given.value.value, origin: originOf(frame, decl.name.span) });
