@@ -117,7 +117,8 @@ class Lowering {
   }
 
   run(name: string): Procedure {
-    const body = this.sharedLoops(0, [new Map()]);
+    const added = this.kernel.stages.filter((s) => s.out.mode === "add");
+    const body = [...added.flatMap((s) => this.zeros(s.out.value)), ...this.sharedLoops(0, [new Map()])];
     return {
       name,
       doc: this.kernel.stages.map((stage) => stageText(this.schedule, stage)),
@@ -127,6 +128,23 @@ class Lowering {
       body: shareSubexpressions(body, this.names.taken),
       origins: this.kernel.stages.flatMap((s) => s.origins),
     };
+  }
+
+  /** What is written by adding starts from zeros: its bytes held something else before. */
+  private zeros(id: ValueId): Loop[] {
+    const { shape, dtype } = this.schedule.values[id]!.type;
+    const strides = stridesOf(shape, this.batch);
+    return this.names.scoped(() => {
+      const variables = shape.map((_, d) => this.names.unique("ijklmn"[d] ?? "o"));
+      const terms = variables.map((variable, d) => ({ variable, mul: strides[d]! }));
+      const place: Place = { index: { ...constantIndex(0), terms }, computed: [] };
+      const zero: Scalar = { kind: "num", value: 0, dtype: dtype === "u8" ? "i32" : dtype };
+      const store: Loop = { kind: "store", buffer: this.buffer(id).name, at: place, value: zero, add: false };
+      return shape.reduceRight<Loop[]>((body, extent, d) => {
+        const [from, to] = [indexScalar(constantIndex(0)), indexScalar(dimIndex(extent))];
+        return [{ kind: "for", variable: variables[d]!, from, to, step: 1, body }];
+      }, [store]);
+    });
   }
 
   /** Loops over the shared axes from `depth` on, each tiled as the recipe says: a main loop and, where needed, a tail. */
