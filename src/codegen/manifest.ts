@@ -1,11 +1,13 @@
 // What a driver must know of a compiled model, as plain data.
+import { loadName } from "../ir/interpret.ts";
 import type { ColumnInfo, ConfigValue, Module } from "../ir/module.ts";
 import type { TensorType } from "../ir/types.ts";
-import type { ColumnManifest, DataArgument, Manifest, TensorInfo } from "../runtime/library.ts";
+import type { ColumnManifest, DataArgument, LoadManifest, Manifest, TensorInfo } from "../runtime/library.ts";
 import type { Plan } from "./plan.ts";
 
 export function makeManifest(module: Module, target: string, batch: number, plan: Plan): Manifest {
   const { train } = module;
+  const loads = loadsOf(module);
   return {
     model: module.name,
     target,
@@ -13,6 +15,7 @@ export function makeManifest(module: Module, target: string, batch: number, plan
     arenaBytes: plan.bytes,
     slots: module.slots.map((s) => ({ ...tensorInfo(s.name, s.type), kind: s.kind, optimizer: s.optimizer, trained: s.trained })),
     columns: module.columns.map(columnInfo),
+    ...(loads.length > 0 ? { loads } : {}),
     outputs: module.outputs.map((name) => tensorInfo(name, typeOfOutput(module, name))),
     hasLoss: module.step.outputs.has("loss"),
     metrics: module.metrics,
@@ -39,6 +42,19 @@ export function makeManifest(module: Module, target: string, batch: number, plan
         }
       : {}),
   };
+}
+
+/** The constants that the module's graphs read from files, each once. */
+function loadsOf(module: Module): LoadManifest[] {
+  const loads = new Map<string, LoadManifest>();
+  const graphs = [module.step, module.evaluate, module.predict, ...module.entries.map((e) => e.graph)];
+  for (const node of graphs.flatMap((g) => g.nodes)) {
+    if (node.op !== "load") continue;
+    const name = loadName(node.attrs);
+    const { file, tensor } = node.attrs;
+    loads.set(name, { ...tensorInfo(name, node.type), file: String(file), ...(tensor ? { tensor: String(tensor) } : {}) });
+  }
+  return [...loads.values()];
 }
 
 export const tensorInfo = (name: string, type: TensorType): TensorInfo => ({ name, dtype: type.dtype, shape: type.shape });

@@ -21,7 +21,7 @@ export type Home =
 
 export interface Value {
   readonly id: ValueId;
-  /** For people: `logits`, `dW`; unique within a program, not yet an identifier. */
+  /** For people: `logits`, `dW`; not an identifier. Unique among the values that are left once `name-values` has run. */
   readonly name: string;
   readonly type: TensorType;
   readonly home: Home;

@@ -24,7 +24,6 @@ class Staging {
   /** What reading a node means: a value, or an expression that needs none. */
   private readonly meaning = new Map<NodeId, ValueId | { readonly inline: Expr }>();
   private readonly hostNodes = new Set<NodeId>();
-  private readonly usedNames = new Map<string, number>();
 
   constructor(graph: Graph, ops: OpTable) {
     this.graph = graph;
@@ -132,7 +131,7 @@ class Staging {
       case "state":
         return this.addValue(name, node.type, { kind: "slot", slot: name, version: 0 }, node);
       case "input":
-        return this.addValue(name, node.type, { kind: "column", name }, node);
+        return this.addValue(node.type.dtype === "u8" ? `${name}_bytes` : name, node.type, { kind: "column", name }, node);
       case "tensor":
         return this.addValue(this.nameOf(node), node.type, { kind: "constant", values: node.attrs.values as readonly number[] }, node);
       case "load":
@@ -218,10 +217,7 @@ class Staging {
 
   private addValue(name: string, type: TensorType, home: Home, node: Node, alias?: ValueId): ValueId {
     const id = this.values.length;
-    const known = this.usedNames.get(name) ?? 0;
-    this.usedNames.set(name, known + 1);
-    const unique = known === 0 ? name : `${name}_${known + 1}`;
-    this.values.push({ id, name: unique, type, home, origins: node.origins, ...(alias === undefined ? {} : { alias }) });
+    this.values.push({ id, name, type, home, origins: node.origins, ...(alias === undefined ? {} : { alias }) });
     return id;
   }
 

@@ -11,7 +11,12 @@ export function expand(graph: Graph, ops: OpTable): Graph {
       const lowering = ops.get(node.op)!.lower(types, node.attrs, node.type);
       if (lowering.kind !== "expand") return undefined;
       found = true;
-      return lowering.build(b, inputs);
+      // The whole keeps the name; its parts have none.
+      const unnamed = node.origins.map(({ label: _, ...origin }) => origin);
+      const whole = b.withOrigins(unnamed, () => lowering.build(b, inputs));
+      const named = node.origins.find((o) => o.label !== undefined);
+      if (named) b.label(whole, named.label!, named.path ?? []);
+      return whole;
     });
     if (!found) return current;
   }

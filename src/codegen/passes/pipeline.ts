@@ -4,6 +4,7 @@ import type { Schedule } from "../schedule.ts";
 import { fuseEpilogues } from "./epilogue.ts";
 import { groupLoops } from "./group.ts";
 import { inlineMaps, inlineViews } from "./inline.ts";
+import { nameValues } from "./names.ts";
 
 export interface SchedulePass {
   readonly name: string;
@@ -52,5 +53,19 @@ export const schedulePasses: readonly SchedulePass[] = [
     contract: "rounding",
     summary: "runs stages that meet at the same rows or elements in one loop nest",
     run: (schedule) => groupLoops(schedule),
+  },
+  {
+    name: "name-values",
+    contract: "exact",
+    required: true,
+    summary: "gives every value that is left a name of its own",
+    run: (schedule) => nameValues(schedule),
+  },
+  {
+    name: "name-values",
+    contract: "exact",
+    required: true,
+    summary: "gives every value that is left a name of its own",
+    run: (schedule) => nameValues(schedule),
   },
 ];

@@ -64,6 +64,7 @@ function manifestDoc(unit: Unit): StatementDoc {
 
 function trainerInterface(unit: Unit): StatementDoc {
   const { manifest, scalars } = unit;
+  const writable = [...tensors(unit)].filter(([, t]) => t.writable).map(([name]) => quote(name));
   const inputs = manifest.columns.map((c) => `readonly ${objectKey(c.name)}: ${arrays[c.dtype]}`);
   const index = [...scalars.names].map(([name, place]) => `readonly ${objectKey(name)}: ${place}`);
   const names = [...tensors(unit).keys()].map(quote);
@@ -87,7 +88,7 @@ function trainerInterface(unit: Unit): StatementDoc {
         docs: ["Overwrites a parameter or state."],
         name: "write",
         parameters: [
-          { name: "name", type: manifest.slots.map((s) => quote(s.name)).join(" | ") || "never" },
+          { name: "name", type: writable.join(" | ") || "never" },
           { name: "values", type: "ArrayLike<number>" },
         ],
         returnType: "void",
@@ -263,7 +264,7 @@ function tensors(unit: Unit): Map<string, TensorPlace> {
   for (const [key, placement] of unit.plan.persistent) {
     const [kind] = key.split(":", 1);
     const name = key.slice(kind!.length + 1);
-    if (kind === "slot") found.set(name, { type: placement.type, offset: placement.offset, writable: true });
+    if (kind === "slot" || kind === "file") found.set(name, { type: placement.type, offset: placement.offset, writable: true });
     if (kind === "output" && !found.has(name) && scalarPlaceOf(unit, name) === undefined) {
       found.set(name, { type: placement.type, offset: placement.offset, writable: false });
     }
