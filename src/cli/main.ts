@@ -10,6 +10,7 @@ import { diagnosticOf, type Format, show } from "./diagnostics.ts";
 import { evalCommand } from "./eval.ts";
 import { explainCommand } from "./explain.ts";
 import { fmtCommand } from "./fmt.ts";
+import { gradCommand } from "./grad.ts";
 import { inspectCommand } from "./inspect.ts";
 import { examples } from "./options.ts";
 import { paramsCommand } from "./params.ts";
@@ -24,6 +25,7 @@ const commands: readonly MakeCommand[] = [
   buildCommand,
   checkCommand,
   inspectCommand,
+  gradCommand,
   evalCommand,
   predictCommand,
   fmtCommand,

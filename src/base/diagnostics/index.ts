@@ -2,6 +2,7 @@
 import type { Entry } from "../diagnostic.ts";
 import { data } from "./data.ts";
 import { evaluation } from "./evaluation.ts";
+import { gradients } from "./gradients.ts";
 import { limits } from "./limits.ts";
 import { model } from "./model.ts";
 import { names } from "./names.ts";
@@ -18,4 +19,5 @@ export const phases: readonly Record<string, Entry<never>>[] = [
   limits,
   data,
   evaluation,
+  gradients,
 ];
