@@ -17,7 +17,8 @@ export async function bundle(name: string, typescript: string): Promise<Bundles>
     [
       "trainer",
       {
-        contents: 'import * as library from "library";\nimport { main } from "runtime";\nprocess.exitCode = await main(library, process.argv.slice(2));\n',
+        contents:
+          'import * as library from "library";\nimport { main } from "runtime";\nprocess.exitCode = await main(library, process.argv.slice(2));\n',
         loader: "js" as const,
       },
     ],
@@ -49,6 +50,9 @@ export async function bundle(name: string, typescript: string): Promise<Bundles>
   };
   return {
     library: await bundleOf("library", `// ${name}.js: made by nnc from ${name}.ts; see there for comments.`),
-    trainer: await bundleOf("trainer", `#!/usr/bin/env node\n// ${name}.train.js: made by nnc. \`node ${name}.train.js --help\` lists the options.`),
+    trainer: await bundleOf(
+      "trainer",
+      `#!/usr/bin/env node\n// ${name}.train.js: made by nnc. \`node ${name}.train.js --help\` lists the options.`,
+    ),
   };
 }

@@ -20,16 +20,21 @@ export function checkPlan(programs: readonly Program[], plan: Plan, batch: numbe
       const { reads, writes } = accesses(procedure);
       for (const value of [...reads, ...writes]) {
         const { from, to } = span(value);
-        if (from < 0 || to > plan.bytes) faults.push(`${program.name}/${procedure.name}: ${nameOf(program, value)} lies outside the arena`);
+        if (from < 0 || to > plan.bytes)
+          faults.push(`${program.name}/${procedure.name}: ${nameOf(program, value)} lies outside the arena`);
       }
       for (const value of reads) {
         const temporary = program.schedule.values[value]!.home.kind === "temp";
         if (temporary && !whole.has(value) && !writes.has(value)) {
-          faults.push(`${program.name}/${procedure.name} reads ${nameOf(program, value)} after its bytes were overwritten or before they were written`);
+          faults.push(
+            `${program.name}/${procedure.name} reads ${nameOf(program, value)} after its bytes were overwritten or before they were written`,
+          );
         }
         for (const other of writes) {
           if (overlap(span(value), span(other)) && !sameSlot(program, value, other)) {
-            faults.push(`${program.name}/${procedure.name} reads ${nameOf(program, value)} and writes ${nameOf(program, other)} in the same bytes`);
+            faults.push(
+              `${program.name}/${procedure.name} reads ${nameOf(program, value)} and writes ${nameOf(program, other)} in the same bytes`,
+            );
           }
         }
       }
@@ -42,7 +47,9 @@ export function checkPlan(programs: readonly Program[], plan: Plan, batch: numbe
         for (const other of whole) if (overlap(span(value), span(other))) whole.delete(other);
         for (const other of writes) {
           if (other < value && overlap(span(value), span(other))) {
-            faults.push(`${program.name}/${procedure.name} writes ${nameOf(program, value)} and ${nameOf(program, other)} in the same bytes`);
+            faults.push(
+              `${program.name}/${procedure.name} writes ${nameOf(program, value)} and ${nameOf(program, other)} in the same bytes`,
+            );
           }
         }
         if (home === "temp") whole.add(value);
@@ -54,7 +61,8 @@ export function checkPlan(programs: readonly Program[], plan: Plan, batch: numbe
 
 const nameOf = (program: Program, value: ValueId): string => program.schedule.values[value]!.name;
 
-const overlap = (a: { from: number; to: number }, b: { from: number; to: number }): boolean => a.from < b.to && b.from < a.to;
+const overlap = (a: { from: number; to: number }, b: { from: number; to: number }): boolean =>
+  a.from < b.to && b.from < a.to;
 
 function sameSlot(program: Program, a: ValueId, b: ValueId): boolean {
   if (a === b) return true;

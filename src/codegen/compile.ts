@@ -5,14 +5,15 @@ import { opTable } from "../ir/ops/table.ts";
 import { optimise } from "../ir/passes/pipeline.ts";
 import type { Manifest } from "../runtime/library.ts";
 import { checkPlan } from "./check-plan.ts";
-import { hostProgram, type HostProgram, ScalarPlaces } from "./host.ts";
-import { lowerToLoops, loweringContext } from "./lower.ts";
+import { type HostProgram, hostProgram, ScalarPlaces } from "./host.ts";
+import { loweringContext, lowerToLoops } from "./lower.ts";
 import { makeManifest } from "./manifest.ts";
-import { NameScope } from "./names.ts";
+import { NameScope, safeIdentifier } from "./names.ts";
 import { schedulePasses } from "./passes/pipeline.ts";
-import { type Plan, planMemory, type Program } from "./plan.ts";
+import { type Plan, type Program, planMemory } from "./plan.ts";
 import { chooseRecipe, naive } from "./recipes.ts";
 import type { Caps, Kernel, Recipe, Schedule } from "./schedule.ts";
+import { type SharedKernels, shareKernels } from "./share-kernels.ts";
 import { toStages } from "./to-stages.ts";
 
 export interface CompileOptions {
@@ -35,9 +36,14 @@ export interface CompileOptions {
 export interface Unit {
   readonly module: Module;
   readonly batch: number;
-  readonly programs: readonly (Program & { readonly graph: Graph; readonly recipes: readonly Recipe[]; readonly host: HostProgram })[];
+  readonly programs: readonly (Program & {
+    readonly graph: Graph;
+    readonly recipes: readonly Recipe[];
+    readonly host: HostProgram;
+  })[];
   readonly plan: Plan;
   readonly scalars: ScalarPlaces;
+  readonly kernels: SharedKernels;
   readonly manifest: Manifest;
 }
 
@@ -56,7 +62,18 @@ export function compile(module: Module, options: CompileOptions): Unit {
   const plan = planMemory(programs, batch, options.reuse ?? true, module.columns);
   const faults = checkPlan(programs, plan, batch);
   if (faults.length > 0) throw new Error(`unsound memory plan: ${faults[0]}`);
-  return { module, batch, programs, plan, scalars, manifest: makeManifest(module, options.target, batch, plan) };
+  const kernels = shareKernels(programs, plan, (program, { name }) =>
+    program === "step" ? name : safeIdentifier(`${program.replace(/^entry:/, "")}_${name}`),
+  );
+  return {
+    module,
+    batch,
+    programs,
+    plan,
+    scalars,
+    kernels,
+    manifest: makeManifest(module, options.target, batch, plan),
+  };
 }
 
 /** The programs a module has, in the order of the emitted file. */
@@ -69,10 +86,17 @@ export function programGraphs(module: Module): { readonly name: string; readonly
   return programs;
 }
 
-function compileProgram(name: string, graph: Graph, batch: number, options: CompileOptions, scalars: ScalarPlaces): Unit["programs"][number] {
+function compileProgram(
+  name: string,
+  graph: Graph,
+  batch: number,
+  options: CompileOptions,
+  scalars: ScalarPlaces,
+): Unit["programs"][number] {
   let schedule: Schedule = toStages(graph, opTable);
   for (const pass of schedulePasses) {
-    if (pass.required || !options.without?.has(pass.name)) schedule = pass.run(schedule, { batch, strictFloat: options.strictFloat ?? false });
+    if (pass.required || !options.without?.has(pass.name))
+      schedule = pass.run(schedule, { batch, strictFloat: options.strictFloat ?? false });
   }
   const names = new NameScope();
   const context = loweringContext(schedule, batch, options.strictFloat ?? false);
@@ -81,7 +105,14 @@ function compileProgram(name: string, graph: Graph, batch: number, options: Comp
     return { recipe, procedure: lowerToLoops(context, kernel, recipe, names.unique(kernelName(kernel))) };
   });
   const procedures = lowered.map((l) => l.procedure);
-  return { name, graph, schedule, procedures, recipes: lowered.map((l) => l.recipe), host: hostProgram(schedule, procedures, scalars) };
+  return {
+    name,
+    graph,
+    schedule,
+    procedures,
+    recipes: lowered.map((l) => l.recipe),
+    host: hostProgram(schedule, procedures, scalars),
+  };
 }
 
 /** One stage's own name; for several what they do, in order: `max_exp_sum_log_64x10`. */

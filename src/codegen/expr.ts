@@ -166,7 +166,22 @@ export function costOf(expr: Expr): number {
 export const costOfFn = (fn: ScalarFn): number => costs.get(fn) ?? 1;
 
 const costs = new Map<string, number>([
-  ["cast", 0], ["div", 4], ["mod", 6], ["sqrt", 4], ["rsqrt", 6],
-  ["exp", 20], ["expm1", 30], ["log", 20], ["log1p", 30], ["tanh", 30], ["sin", 25], ["cos", 25], ["erf", 40],
-  ["pow", 40], ["sigmoid", 25], ["softplus", 45], ["uniform", 15], ["normal", 60],
+  ["cast", 0],
+  ["div", 4],
+  ["mod", 6],
+  ["sqrt", 4],
+  ["rsqrt", 6],
+  ["exp", 20],
+  ["expm1", 30],
+  ["log", 20],
+  ["log1p", 30],
+  ["tanh", 30],
+  ["sin", 25],
+  ["cos", 25],
+  ["erf", 40],
+  ["pow", 40],
+  ["sigmoid", 25],
+  ["softplus", 45],
+  ["uniform", 15],
+  ["normal", 60],
 ]);

@@ -2,9 +2,9 @@
 // scalars in one Float64Array. Knows no target.
 import type { Module } from "../ir/module.ts";
 import type { Expr, ValueId } from "../ir/stage.ts";
+import { visitExpr } from "./expr.ts";
 import type { Procedure, Scalar } from "./loops.ts";
 import type { Schedule } from "./schedule.ts";
-import { visitExpr } from "./expr.ts";
 
 /** `scalars[place] = value`, in order. */
 export interface HostProgram {
@@ -69,8 +69,14 @@ function hostScalar(expr: Expr, places: ReadonlyMap<ValueId, number>): Scalar {
     case "size":
       return expr;
     case "load": {
-      const read: Scalar = { kind: "var", name: `scalars[${places.get(expr.of)!}]`, dtype: expr.dtype === "bool" ? "f32" : expr.dtype };
-      return expr.dtype === "bool" ? { kind: "call", fn: "ne", dtype: "bool", args: [read, { kind: "num", value: 0, dtype: "f32" }] } : read;
+      const read: Scalar = {
+        kind: "var",
+        name: `scalars[${places.get(expr.of)!}]`,
+        dtype: expr.dtype === "bool" ? "f32" : expr.dtype,
+      };
+      return expr.dtype === "bool"
+        ? { kind: "call", fn: "ne", dtype: "bool", args: [read, { kind: "num", value: 0, dtype: "f32" }] }
+        : read;
     }
     case "call":
       return { kind: "call", fn: expr.fn, dtype: expr.dtype, args: expr.args.map((arg) => hostScalar(arg, places)) };

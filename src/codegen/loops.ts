@@ -52,11 +52,24 @@ export interface Place {
 }
 
 export type Loop =
-  | { readonly kind: "for"; readonly variable: string; readonly from: Scalar; readonly to: Scalar; readonly step: number; readonly body: readonly Loop[] }
+  | {
+      readonly kind: "for";
+      readonly variable: string;
+      readonly from: Scalar;
+      readonly to: Scalar;
+      readonly step: number;
+      readonly body: readonly Loop[];
+    }
   /** `const name = value`, or `let` where it is assigned later. */
   | { readonly kind: "let"; readonly name: string; readonly value: Scalar; readonly mutable: boolean }
   | { readonly kind: "assign"; readonly name: string; readonly value: Scalar }
-  | { readonly kind: "store"; readonly buffer: string; readonly at: Place; readonly value: Scalar; readonly add: boolean }
+  | {
+      readonly kind: "store";
+      readonly buffer: string;
+      readonly at: Place;
+      readonly value: Scalar;
+      readonly add: boolean;
+    }
   | { readonly kind: "if"; readonly condition: Scalar; readonly then: readonly Loop[] }
   | { readonly kind: "comment"; readonly text: string };
 

@@ -1,12 +1,20 @@
 // Kernel + recipe -> loops. The one place that knows how an iteration space becomes nested loops: tiles and their tails,
 // accumulators, values shared by a tile, bounds clipped to where a guard holds. Knows no ops and prints nothing.
-import {
-  type Affine, type AxisId, type Expr, type Guard, isAffine, type ReduceOp, type ValueId,
-} from "../ir/stage.ts";
-import { type Dim, dimAt, type DType, isStatic, mulDims, type Storage, typeText } from "../ir/types.ts";
+import { type Affine, type AxisId, type Expr, type Guard, isAffine, type ReduceOp, type ValueId } from "../ir/stage.ts";
+import { type Dim, type DType, dimAt, isStatic, mulDims, type Storage, typeText } from "../ir/types.ts";
 import { exprsOf, readsOf, visitExpr } from "./expr.ts";
 import {
-  type Buffer, constantIndex, dimIndex, type HostRead, type Index, indexScalar, type Loop, type Place, type Procedure, type Scalar, type Stream,
+  type Buffer,
+  constantIndex,
+  dimIndex,
+  type HostRead,
+  type Index,
+  indexScalar,
+  type Loop,
+  type Place,
+  type Procedure,
+  type Scalar,
+  type Stream,
 } from "./loops.ts";
 import { NameScope } from "./names.ts";
 import { type Kernel, type PlacedStage, type Recipe, type Schedule, storageOf } from "./schedule.ts";
@@ -55,7 +63,8 @@ export function localValues({ schedule, readers }: LoweringContext, kernel: Kern
   for (const stage of kernel.stages) {
     const value = stage.out.value;
     const pointwise = stage.axes.slice(kernel.shared).every((a) => a.kind === "reduce");
-    const isInner = schedule.values[value]!.home.kind === "temp" && [...(readers.get(value) ?? [])].every((k) => k === kernel);
+    const isInner =
+      schedule.values[value]!.home.kind === "temp" && [...(readers.get(value) ?? [])].every((k) => k === kernel);
     if (pointwise && isInner && !readThroughAlias(schedule, kernel, value)) locals.add(value);
   }
   return locals;
@@ -140,10 +149,13 @@ class Lowering {
       const place: Place = { index: { ...constantIndex(0), terms }, computed: [] };
       const zero: Scalar = { kind: "num", value: 0, dtype: dtype === "u8" ? "i32" : dtype };
       const store: Loop = { kind: "store", buffer: this.buffer(id).name, at: place, value: zero, add: false };
-      return shape.reduceRight<Loop[]>((body, extent, d) => {
-        const [from, to] = [indexScalar(constantIndex(0)), indexScalar(dimIndex(extent))];
-        return [{ kind: "for", variable: variables[d]!, from, to, step: 1, body }];
-      }, [store]);
+      return shape.reduceRight<Loop[]>(
+        (body, extent, d) => {
+          const [from, to] = [indexScalar(constantIndex(0)), indexScalar(dimIndex(extent))];
+          return [{ kind: "for", variable: variables[d]!, from, to, step: 1, body }];
+        },
+        [store],
+      );
     });
   }
 
@@ -204,14 +216,24 @@ class Lowering {
     }
     const { op, dtype, index } = stage.reduce;
     const scans = folded.some((a) => a.kind === "scan");
-    const isResult = points.length === 1 && !index && !stage.epilogue && !this.strictFloat && this.locals.has(stage.out.value);
+    const isResult =
+      points.length === 1 && !index && !stage.epilogue && !this.strictFloat && this.locals.has(stage.out.value);
     const base = isResult ? this.schedule.values[stage.out.value]!.name : accumulatorName(op);
     const accumulators = points.map((_, i) => this.names.unique(points.length === 1 ? base : `${base}${i}`));
     const winners = index ? points.map((_, i) => this.names.unique(points.length === 1 ? "at" : `at${i}`)) : [];
-    const declare: Loop[] = accumulators.map((name) => ({ kind: "let", name, mutable: true, value: { kind: "num", value: identityOf(op, dtype), dtype } }));
-    for (const name of winners) declare.push({ kind: "let", name, mutable: true, value: { kind: "num", value: 0, dtype: "i32" } });
+    const declare: Loop[] = accumulators.map((name) => ({
+      kind: "let",
+      name,
+      mutable: true,
+      value: { kind: "num", value: identityOf(op, dtype), dtype },
+    }));
+    for (const name of winners)
+      declare.push({ kind: "let", name, mutable: true, value: { kind: "num", value: 0, dtype: "i32" } });
 
-    const { guards, body: bodyExpr } = clippable(stage, folded.map((a) => a.id));
+    const { guards, body: bodyExpr } = clippable(
+      stage,
+      folded.map((a) => a.id),
+    );
     const round = points.flatMap((p, i): Loop[] => {
       const value = this.scalar(bodyExpr, p);
       const accumulator: Scalar = { kind: "var", name: accumulators[i]!, dtype };
@@ -235,13 +257,17 @@ class Lowering {
       ];
     });
     const finish = points.flatMap((p, i) => {
-      const result: Scalar = index ? { kind: "var", name: winners[i]!, dtype: "i32" } : { kind: "var", name: accumulators[i]!, dtype };
+      const result: Scalar = index
+        ? { kind: "var", name: winners[i]!, dtype: "i32" }
+        : { kind: "var", name: accumulators[i]!, dtype };
       return this.finish(stage, p, stage.epilogue ? this.scalar(stage.epilogue, p, result) : result);
     });
     let inner = scans ? [...round, ...finish] : round;
     for (const axis of folded.toReversed()) {
       const variable = this.variables.get(axis.id)!;
-      const clip = guards.filter((g) => g.axis === axis.id).flatMap((g) => points.slice(0, 1).map((p) => this.clip(g.guard, axis.id, p)));
+      const clip = guards
+        .filter((g) => g.axis === axis.id)
+        .flatMap((g) => points.slice(0, 1).map((p) => this.clip(g.guard, axis.id, p)));
       const from = clip.reduce<Scalar>((a, c) => maxOf(a, c.from), indexScalar(constantIndex(0)));
       const to = clip.reduce<Scalar>((a, c) => minOf(a, c.to), indexScalar(dimIndex(axis.extent)));
       inner = [{ kind: "for", variable, from, to, step: 1, body: inner }];
@@ -255,7 +281,10 @@ class Lowering {
     const rest = this.index({ ...guard.at, terms: guard.at.terms.filter((t) => t.axis !== axis) }, point);
     const end = dimIndex(guard.extent);
     if (mul === 1) return { from: indexScalar(negate(rest)), to: indexScalar(addIndex(end, negate(rest))) };
-    return { from: indexScalar(addIndex(addIndex(rest, negate(end)), constantIndex(1))), to: indexScalar(addIndex(rest, constantIndex(1))) };
+    return {
+      from: indexScalar(addIndex(addIndex(rest, negate(end)), constantIndex(1))),
+      to: indexScalar(addIndex(rest, constantIndex(1))),
+    };
   }
 
   /** Stores a result, or keeps it in a variable for the stages that follow. */
@@ -265,10 +294,18 @@ class Lowering {
     let stored = value;
     if (this.locals.has(id) && value.kind === "var" && !this.strictFloat) {
       this.made.set(madeKey(id, point), value);
-    } else if (this.locals.has(id) || (this.kernel.stages.length > 1 && stage.axes.slice(this.kernel.shared).every((a) => a.kind === "reduce"))) {
+    } else if (
+      this.locals.has(id) ||
+      (this.kernel.stages.length > 1 && stage.axes.slice(this.kernel.shared).every((a) => a.kind === "reduce"))
+    ) {
       const name = this.names.unique(this.schedule.values[id]!.name);
       const rounds = this.strictFloat && dtypeOf(value) === "f32";
-      loops.push({ kind: "let", name, value: rounds ? { kind: "call", fn: "cast", dtype: "f32", args: [value] } : value, mutable: false });
+      loops.push({
+        kind: "let",
+        name,
+        value: rounds ? { kind: "call", fn: "cast", dtype: "f32", args: [value] } : value,
+        mutable: false,
+      });
       stored = { kind: "var", name, dtype: dtypeOf(value) };
       this.made.set(madeKey(id, point), stored);
     }
@@ -305,7 +342,9 @@ class Lowering {
         const { buffer, place } = this.place(expr.of, expr.at, point, accumulator);
         const read: Scalar = { kind: "load", buffer, at: place, dtype: expr.dtype };
         if (expr.kind === "gather" || !expr.guard || expr.guard.length === 0) return read;
-        const inside = expr.guard.map((g) => this.holds(g, point)).reduce((a, b) => ({ kind: "call", fn: "and", dtype: "bool", args: [a, b] }));
+        const inside = expr.guard
+          .map((g) => this.holds(g, point))
+          .reduce((a, b) => ({ kind: "call", fn: "and", dtype: "bool", args: [a, b] }));
         const otherwise: Scalar = { kind: "num", value: expr.otherwise ?? 0, dtype: expr.dtype };
         return { kind: "call", fn: "where", dtype: expr.dtype, args: [inside, read, otherwise] };
       }
@@ -325,12 +364,22 @@ class Lowering {
 
   private holds(guard: Guard, point: Point): Scalar {
     const index = indexScalar(this.index(guard.at, point));
-    const low: Scalar = { kind: "call", fn: "ge", dtype: "bool", args: [index, { kind: "num", value: 0, dtype: "i32" }] };
+    const low: Scalar = {
+      kind: "call",
+      fn: "ge",
+      dtype: "bool",
+      args: [index, { kind: "num", value: 0, dtype: "i32" }],
+    };
     const high: Scalar = { kind: "call", fn: "lt", dtype: "bool", args: [index, indexScalar(dimIndex(guard.extent))] };
     return { kind: "call", fn: "and", dtype: "bool", args: [low, high] };
   }
 
-  private place(id: ValueId, at: readonly (Affine | Expr)[], point: Point, accumulator?: Scalar): { buffer: string; place: Place } {
+  private place(
+    id: ValueId,
+    at: readonly (Affine | Expr)[],
+    point: Point,
+    accumulator?: Scalar,
+  ): { buffer: string; place: Place } {
     const value = this.schedule.values[id]!;
     const strides = stridesOf(value.type.shape, this.batch);
     let index = constantIndex(0);
@@ -347,12 +396,19 @@ class Lowering {
     // The old and the new value of a slot lie in the same place.
     const same = (b: Buffer): boolean => {
       const { home } = this.schedule.values[b.value]!;
-      return b.value === owner.id || (home.kind === "slot" && owner.home.kind === "slot" && home.slot === owner.home.slot);
+      return (
+        b.value === owner.id || (home.kind === "slot" && owner.home.kind === "slot" && home.slot === owner.home.slot)
+      );
     };
     const known = [...this.buffers.values()].find(same);
     if (known) return known;
     const name = this.names.unique(owner.home.kind === "slot" ? owner.home.slot : owner.name);
-    const made: Buffer = { name, value: owner.id, storage: owner.type.dtype satisfies Storage, comment: typeText(owner.type) };
+    const made: Buffer = {
+      name,
+      value: owner.id,
+      storage: owner.type.dtype satisfies Storage,
+      comment: typeText(owner.type),
+    };
     this.buffers.set(owner.id, made);
     return made;
   }
@@ -372,9 +428,11 @@ const madeKey = (id: ValueId, point: Point): string => `${id}@${[...point].map((
 
 const dtypeOf = (scalar: Scalar): DType => ("dtype" in scalar ? scalar.dtype : scalar.kind === "size" ? "f32" : "i32");
 
-const accumulatorName = (op: ReduceOp): string => ({ add: "sum", mul: "product", min: "least", max: "most", argmin: "least", argmax: "most" })[op];
+const accumulatorName = (op: ReduceOp): string =>
+  ({ add: "sum", mul: "product", min: "least", max: "most", argmin: "least", argmax: "most" })[op];
 
-const foldOf = (op: ReduceOp): "add" | "mul" | "min" | "max" => (op === "add" || op === "mul" || op === "min" ? op : "max");
+const foldOf = (op: ReduceOp): "add" | "mul" | "min" | "max" =>
+  op === "add" || op === "mul" || op === "min" ? op : "max";
 
 function identityOf(op: ReduceOp, dtype: DType): number {
   if (op === "add") return 0;
@@ -388,12 +446,21 @@ function identityOf(op: ReduceOp, dtype: DType): number {
  * Guards of the body that an inner loop's bounds can stand for: the body is 0 (for a sum) or the identity (for max, min) where
  * the guard fails, and the guard counts an inner axis with +1 or -1. Returns the body without them.
  */
-function clippable(stage: PlacedStage, folded: readonly AxisId[]): { guards: { axis: AxisId; guard: Guard }[]; body: Expr } {
+function clippable(
+  stage: PlacedStage,
+  folded: readonly AxisId[],
+): { guards: { axis: AxisId; guard: Guard }[]; body: Expr } {
   const guards: { axis: AxisId; guard: Guard }[] = [];
-  if (folded.length === 0 || stage.axes.some((a) => a.kind === "scan") || stage.reduce?.index) return { guards, body: stage.body };
+  if (folded.length === 0 || stage.axes.some((a) => a.kind === "scan") || stage.reduce?.index)
+    return { guards, body: stage.body };
   const strip = (e: Expr): Expr => {
     if (e.kind === "call" && e.fn === "mul" && stage.reduce?.op === "add") return { ...e, args: e.args.map(strip) };
-    if (e.kind !== "load" || !e.guard || e.otherwise !== (stage.reduce?.op === "add" ? 0 : identityOf(stage.reduce!.op, e.dtype))) return e;
+    if (
+      e.kind !== "load" ||
+      !e.guard ||
+      e.otherwise !== (stage.reduce?.op === "add" ? 0 : identityOf(stage.reduce!.op, e.dtype))
+    )
+      return e;
     const kept = e.guard.filter((guard) => {
       const inner = folded.findLast((axis) => guard.at.terms.some((t) => t.axis === axis));
       const mul = guard.at.terms.find((t) => t.axis === inner)?.mul;

@@ -13,7 +13,12 @@ export function makeManifest(module: Module, target: string, batch: number, plan
     target,
     batch,
     arenaBytes: plan.bytes,
-    slots: module.slots.map((s) => ({ ...tensorInfo(s.name, s.type), kind: s.kind, optimizer: s.optimizer, trained: s.trained })),
+    slots: module.slots.map((s) => ({
+      ...tensorInfo(s.name, s.type),
+      kind: s.kind,
+      optimizer: s.optimizer,
+      trained: s.trained,
+    })),
     columns: module.columns.map(columnInfo),
     ...(loads.length > 0 ? { loads } : {}),
     outputs: module.outputs.map((name) => tensorInfo(name, typeOfOutput(module, name))),
@@ -52,12 +57,20 @@ function loadsOf(module: Module): LoadManifest[] {
     if (node.op !== "load") continue;
     const name = loadName(node.attrs);
     const { file, tensor } = node.attrs;
-    loads.set(name, { ...tensorInfo(name, node.type), file: String(file), ...(tensor ? { tensor: String(tensor) } : {}) });
+    loads.set(name, {
+      ...tensorInfo(name, node.type),
+      file: String(file),
+      ...(tensor ? { tensor: String(tensor) } : {}),
+    });
   }
   return [...loads.values()];
 }
 
-export const tensorInfo = (name: string, type: TensorType): TensorInfo => ({ name, dtype: type.dtype, shape: type.shape });
+export const tensorInfo = (name: string, type: TensorType): TensorInfo => ({
+  name,
+  dtype: type.dtype,
+  shape: type.shape,
+});
 
 const columnInfo = (column: ColumnInfo): ColumnManifest => ({
   ...tensorInfo(column.name, column.type),

@@ -23,7 +23,11 @@ export type StatementDoc =
       readonly kind: "interface";
       readonly name: string;
       readonly docs: readonly string[];
-      readonly properties: readonly { readonly docs: readonly string[]; readonly name: string; readonly type: string }[];
+      readonly properties: readonly {
+        readonly docs: readonly string[];
+        readonly name: string;
+        readonly type: string;
+      }[];
       readonly methods: readonly {
         readonly docs: readonly string[];
         readonly name: string;

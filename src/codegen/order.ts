@@ -4,9 +4,9 @@
 // copied last. `W -= lr * x.T @ dy` while `dx = dy @ W.T` still needs the old W is the bug this prevents.
 import { at, type ValueId } from "../ir/stage.ts";
 import { exprsOf, readsOf, sameAffine, visitExpr } from "./expr.ts";
+import { asKernel } from "./passes/inline.ts";
 import type { Kernel, PlacedStage, Schedule, Value } from "./schedule.ts";
 import { storageOf } from "./schedule.ts";
-import { asKernel } from "./passes/inline.ts";
 import { axesOf } from "./to-stages.ts";
 
 export function orderHazards(schedule: Schedule): Schedule {
@@ -98,7 +98,8 @@ function inCycles(waiting: readonly number[], before: readonly Set<number>[], af
 function overwritesWhatItReads(schedule: Schedule, stage: PlacedStage): boolean {
   const { home } = schedule.values[stage.out.value]!;
   if (home.kind !== "slot" || home.version !== 1) return false;
-  const isOld = (value: Value): boolean => value.home.kind === "slot" && value.home.slot === home.slot && value.home.version === 0;
+  const isOld = (value: Value): boolean =>
+    value.home.kind === "slot" && value.home.slot === home.slot && value.home.version === 0;
   let unsafe = false;
   exprsOf(stage).forEach((expr, i) => {
     visitExpr(expr, (e) => {
@@ -106,7 +107,8 @@ function overwritesWhatItReads(schedule: Schedule, stage: PlacedStage): boolean 
       if (!isOld(storageOf(schedule, e.of))) return;
       const inBody = i === 0 && stage.reduce !== undefined;
       const samePlace =
-        e.kind === "load" && e.of === storageOf(schedule, e.of).id &&
+        e.kind === "load" &&
+        e.of === storageOf(schedule, e.of).id &&
         e.at.every((place, d) => {
           const out = stage.out.at[d]!;
           return !("kind" in out) && sameAffine(place, out);

@@ -1,11 +1,12 @@
 // Where everything lies: one arena for all programs of a unit. The planner only assigns addresses; it never changes a kernel,
 // so `--no-reuse` gives the same bits by construction. Contract: exact.
-import { stridesOf } from "./lower.ts";
-import type { Procedure } from "./loops.ts";
-import type { Home, Schedule, Value } from "./schedule.ts";
-import { storageOf } from "./schedule.ts";
+
 import type { ValueId } from "../ir/stage.ts";
 import { dimAt, type Storage, type TensorType } from "../ir/types.ts";
+import type { Procedure } from "./loops.ts";
+import { stridesOf } from "./lower.ts";
+import type { Home, Schedule, Value } from "./schedule.ts";
+import { storageOf } from "./schedule.ts";
 
 /** One lowered program of a unit. */
 export interface Program {
@@ -29,7 +30,11 @@ export interface Plan {
   /** What outlives a call, by kind and name: `slot:weights`, `column:x`, `output:out`, `constant:…`, `file:…`. */
   readonly persistent: ReadonlyMap<string, Placement>;
   /** Temporaries with the kernels (first to last) that need them; for charts and the checker's reader. */
-  readonly temporaries: readonly (Placement & { readonly program: string; readonly first: number; readonly last: number })[];
+  readonly temporaries: readonly (Placement & {
+    readonly program: string;
+    readonly first: number;
+    readonly last: number;
+  })[];
   /** Where the temporaries begin. */
   readonly persistentBytes: number;
 }
@@ -99,7 +104,15 @@ export function planMemory(
     const placed = placeTemporaries(program, persistentBytes, batch, reuse);
     for (const t of placed) {
       offsets.get(program.name)!.set(t.value, t.offset);
-      temporaries.push({ name: t.name, type: t.type, offset: t.offset, bytes: t.bytes, program: program.name, first: t.first, last: t.last });
+      temporaries.push({
+        name: t.name,
+        type: t.type,
+        offset: t.offset,
+        bytes: t.bytes,
+        program: program.name,
+        first: t.first,
+        last: t.last,
+      });
       top = Math.max(top, t.offset + aligned(t.bytes));
     }
   }
@@ -141,7 +154,15 @@ function placeTemporaries(program: Program, base: number, batch: number, reuse: 
   for (const [value, life] of lives) {
     const { home, name, type } = program.schedule.values[value]!;
     if (home.kind !== "temp") continue;
-    intervals.push({ value, name, type, bytes: bytesOf(type, batch), first: life.first, last: life.last, offset: base });
+    intervals.push({
+      value,
+      name,
+      type,
+      bytes: bytesOf(type, batch),
+      first: life.first,
+      last: life.last,
+      offset: base,
+    });
   }
   intervals.sort((a, b) => b.bytes - a.bytes || a.first - b.first || a.value - b.value);
   const placed: Interval[] = [];

@@ -29,7 +29,10 @@ export function chooseRecipe(_schedule: Schedule, kernel: Kernel, caps: Caps, ba
 export function isContraction(stage: PlacedStage): boolean {
   if (!stage.reduce || stage.reduce.index) return false;
   const parallel = stage.axes.filter((a) => a.kind === "parallel");
-  const loads = loadsByAxes(stage, parallel.map((a) => a.id));
+  const loads = loadsByAxes(
+    stage,
+    parallel.map((a) => a.id),
+  );
   return loads.length >= 2 && loads.filter((used) => used.length < parallel.length).length >= 2;
 }
 
@@ -66,7 +69,12 @@ function* candidates(axes: readonly AxisId[], accumulators: number): Generator<M
       if (x <= Math.min(accumulators, 4)) yield new Map([[a, x]]);
       for (const b of axes) {
         if (b <= a) continue;
-        for (const y of widths) if (x * y <= accumulators) yield new Map([[a, x], [b, y]]);
+        for (const y of widths)
+          if (x * y <= accumulators)
+            yield new Map([
+              [a, x],
+              [b, y],
+            ]);
       }
     }
   }

@@ -156,14 +156,16 @@ class Epochs {
 
   pass(loop: Loop): void {
     const changes = changesIn([loop]);
-    for (const name of [...changes.variables, ...changes.buffers]) this.stores.set(name, (this.stores.get(name) ?? 0) + 1);
+    for (const name of [...changes.variables, ...changes.buffers])
+      this.stores.set(name, (this.stores.get(name) ?? 0) + 1);
   }
 }
 
 // ---- Scalars ----
 
 const isShareable = (s: Scalar): boolean =>
-  s.kind === "load" || (s.kind === "call" && (costOfFn(s.fn) >= 4 || (s.fn === "where" && s.args.some((a) => a.kind === "load"))));
+  s.kind === "load" ||
+  (s.kind === "call" && (costOfFn(s.fn) >= 4 || (s.fn === "where" && s.args.some((a) => a.kind === "load"))));
 
 const keyOf = (s: Scalar): string => JSON.stringify(s);
 
@@ -187,7 +189,9 @@ function mapUnconditional(s: Scalar, visit: (s: Scalar) => Scalar): Scalar {
 }
 
 const mapPlace = (place: Place, visit: (s: Scalar) => Scalar): Place =>
-  place.computed.length === 0 ? place : { ...place, computed: place.computed.map((c) => ({ ...c, value: visit(c.value) })) };
+  place.computed.length === 0
+    ? place
+    : { ...place, computed: place.computed.map((c) => ({ ...c, value: visit(c.value) })) };
 
 /** Replaces the scalars a statement itself evaluates; the body of a loop is its own block. */
 function mapScalars(loop: Loop, visit: (s: Scalar) => Scalar): Loop {

@@ -1,14 +1,23 @@
 // A stage as one line of mathematics: `logits[n, j] = sum over k of x[n, k] * weights[k, j] + bias[j]`.
 import { type Affine, type AxisId, type Expr, isAffine, type ScalarFn } from "../ir/stage.ts";
-import { dimText, type Dim } from "../ir/types.ts";
+import { type Dim, dimText } from "../ir/types.ts";
 import type { PlacedStage, Schedule } from "./schedule.ts";
 
 const infix = new Map<ScalarFn, { readonly sign: string; readonly level: number }>([
-  ["or", { sign: "or", level: 1 }], ["and", { sign: "and", level: 2 }],
-  ["eq", { sign: "==", level: 3 }], ["ne", { sign: "!=", level: 3 }], ["lt", { sign: "<", level: 3 }],
-  ["le", { sign: "<=", level: 3 }], ["gt", { sign: ">", level: 3 }], ["ge", { sign: ">=", level: 3 }],
-  ["add", { sign: "+", level: 4 }], ["sub", { sign: "-", level: 4 }],
-  ["mul", { sign: "*", level: 5 }], ["div", { sign: "/", level: 5 }], ["mod", { sign: "%", level: 5 }], ["pow", { sign: "**", level: 7 }],
+  ["or", { sign: "or", level: 1 }],
+  ["and", { sign: "and", level: 2 }],
+  ["eq", { sign: "==", level: 3 }],
+  ["ne", { sign: "!=", level: 3 }],
+  ["lt", { sign: "<", level: 3 }],
+  ["le", { sign: "<=", level: 3 }],
+  ["gt", { sign: ">", level: 3 }],
+  ["ge", { sign: ">=", level: 3 }],
+  ["add", { sign: "+", level: 4 }],
+  ["sub", { sign: "-", level: 4 }],
+  ["mul", { sign: "*", level: 5 }],
+  ["div", { sign: "/", level: 5 }],
+  ["mod", { sign: "%", level: 5 }],
+  ["pow", { sign: "**", level: 7 }],
 ]);
 
 const reduceWords = { add: "sum", mul: "product", min: "min", max: "max", argmin: "argmin", argmax: "argmax" } as const;
@@ -21,7 +30,9 @@ export function stageText(schedule: Schedule, stage: PlacedStage): string {
     return places.length === 0 ? name : `${name}[${places.map(place).join(", ")}]`;
   };
   const folded = stage.axes.filter((a) => a.kind !== "parallel").map((a) => a.name);
-  const reduction = stage.reduce ? `${reduceWords[stage.reduce.op]} over ${folded.join(", ")} of ${text(stage.body, 4)}` : "";
+  const reduction = stage.reduce
+    ? `${reduceWords[stage.reduce.op]} over ${folded.join(", ")} of ${text(stage.body, 4)}`
+    : "";
 
   function text(e: Expr, level: number): string {
     switch (e.kind) {
@@ -63,4 +74,5 @@ function placeText(place: Affine, names: ReadonlyMap<AxisId, string>): string {
   return parts.join(" + ").replaceAll("+ -", "- ");
 }
 
-const termText = (name: string, mul: Dim): string => (mul === 1 ? name : mul === -1 ? `-${name}` : `${dimText(mul)} * ${name}`);
+const termText = (name: string, mul: Dim): string =>
+  mul === 1 ? name : mul === -1 ? `-${name}` : `${dimText(mul)} * ${name}`;

@@ -3,8 +3,21 @@
 // nothing is fused, nothing is shared, so this form is the meaning that the fused schedule must keep. Knows no targets.
 import type { Graph, Node, NodeId, OpTable } from "../ir/graph.ts";
 import { loadName } from "../ir/interpret.ts";
-import { type Affine, type Axis, type AxisId, at, type Expr, fixed, isAffine, load, num, OUT, type Stage, type ValueId } from "../ir/stage.ts";
-import { countAt, type Dim, type DType, dimText, mulDims, sameDim, type Shape, type TensorType } from "../ir/types.ts";
+import {
+  type Affine,
+  type Axis,
+  type AxisId,
+  at,
+  type Expr,
+  fixed,
+  isAffine,
+  load,
+  num,
+  OUT,
+  type Stage,
+  type ValueId,
+} from "../ir/stage.ts";
+import { countAt, type Dim, type DType, dimText, mulDims, type Shape, sameDim, type TensorType } from "../ir/types.ts";
 import { compose, composeExpr, mapExpr, mapStage } from "./expr.ts";
 import type { Home, HostStep, Kernel, PlacedStage, Schedule, Value } from "./schedule.ts";
 
@@ -62,7 +75,11 @@ class Staging {
   /** An output or a new slot value is written where it belongs, if the node writes at all. */
   private homeOf(node: Node, outputs: readonly string[], slots: readonly NodeId[]): Home {
     const def = this.ops.get(node.op);
-    const kind = def?.lower(node.inputs.map((i) => this.graph.nodes[i]!.type), node.attrs, node.type).kind;
+    const kind = def?.lower(
+      node.inputs.map((i) => this.graph.nodes[i]!.type),
+      node.attrs,
+      node.type,
+    ).kind;
     if (node.op === "const" || kind === "leaf" || kind === "reshape" || this.isHost(node)) return { kind: "temp" };
     if (slots.length > 0) return { kind: "slot", slot: this.slotName(slots[0]!), version: 1 };
     if (outputs.length > 0) return { kind: "output", name: outputs[0]! };
@@ -98,7 +115,10 @@ class Staging {
     } else if (lowering.kind === "view") {
       const axes = axesOf(node.type.shape);
       const { map } = lowering;
-      const read: Expr = { ...load(0, map.at, exprType(inputTypes[0]!)), ...(map.guard ? { guard: map.guard, otherwise: map.otherwise ?? 0 } : {}) } as Expr;
+      const read: Expr = {
+        ...load(0, map.at, exprType(inputTypes[0]!)),
+        ...(map.guard ? { guard: map.guard, otherwise: map.otherwise ?? 0 } : {}),
+      } as Expr;
       this.place(node, home, [{ axes, body: read, out: identityOut(axes) }], []);
     } else if (lowering.kind === "reshape") {
       this.stageReshape(node, home);
@@ -118,7 +138,11 @@ class Staging {
     this.meaning.set(node.id, id);
     if (node.op === "scalar") this.host.push({ value: id, body: { kind: "scalar", name: String(node.attrs.name) } });
     else {
-      const lowering = this.ops.get(node.op)!.lower(node.inputs.map((i) => this.graph.nodes[i]!.type), node.attrs, node.type);
+      const lowering = this.ops.get(node.op)!.lower(
+        node.inputs.map((i) => this.graph.nodes[i]!.type),
+        node.attrs,
+        node.type,
+      );
       if (lowering.kind !== "stages") throw new Error(`${node.op} on the host`);
       this.host.push({ value: id, body: this.resolve(lowering.stages[0]!.body, node.inputs, []) });
     }
@@ -131,9 +155,19 @@ class Staging {
       case "state":
         return this.addValue(name, node.type, { kind: "slot", slot: name, version: 0 }, node);
       case "input":
-        return this.addValue(node.type.dtype === "u8" ? `${name}_bytes` : name, node.type, { kind: "column", name }, node);
+        return this.addValue(
+          node.type.dtype === "u8" ? `${name}_bytes` : name,
+          node.type,
+          { kind: "column", name },
+          node,
+        );
       case "tensor":
-        return this.addValue(this.nameOf(node), node.type, { kind: "constant", values: node.attrs.values as readonly number[] }, node);
+        return this.addValue(
+          this.nameOf(node),
+          node.type,
+          { kind: "constant", values: node.attrs.values as readonly number[] },
+          node,
+        );
       case "load":
         return this.addValue(this.nameOf(node), node.type, { kind: "file", name: loadName(node.attrs) }, node);
       default:
@@ -143,7 +177,9 @@ class Staging {
 
   /** Adds a node's stages; its last result goes to `home`. */
   private place(node: Node, home: Home, stages: readonly Stage[], temps: readonly TensorType[]): void {
-    const tempIds = temps.map((type, i) => this.addValue(`${this.nameOf(node)}_part${i + 1}`, type, { kind: "temp" }, node));
+    const tempIds = temps.map((type, i) =>
+      this.addValue(`${this.nameOf(node)}_part${i + 1}`, type, { kind: "temp" }, node),
+    );
     const out = this.addValue(this.nameOf(node, home), node.type, home, node);
     for (const stage of stages) {
       const resolved = this.resolveStage(stage, node.inputs, tempIds);
@@ -171,7 +207,14 @@ class Staging {
   private resolveNode(e: Expr, inputs: readonly NodeId[], temps: readonly ValueId[]): Expr {
     if (e.kind === "call" && e.fn === "pow") return reducePower(e);
     // Bytes read as f32 already.
-    if (e.kind === "call" && e.fn === "cast" && e.dtype === "f32" && e.args[0]!.kind === "load" && e.args[0]!.dtype === "f32") return e.args[0]!;
+    if (
+      e.kind === "call" &&
+      e.fn === "cast" &&
+      e.dtype === "f32" &&
+      e.args[0]!.kind === "load" &&
+      e.args[0]!.dtype === "f32"
+    )
+      return e.args[0]!;
     if (e.kind !== "load" && e.kind !== "gather") return e;
     if (e.of === OUT) throw new Error("an op may not read its own result");
     if (e.of < OUT) return { ...e, of: temps[-2 - e.of]! };
@@ -198,14 +241,30 @@ class Staging {
     const refined = commonRefinement(from.shape, node.type.shape);
     if (!refined) throw new Error(`no copy from ${from.shape.map(dimText)} to ${node.type.shape.map(dimText)}`);
     const { axes, from: reads, to: writes } = refined;
-    this.place(node, home, [{ axes, body: load(0, reads, exprType(from)), out: { value: OUT, at: writes, mode: "set" } }], []);
+    this.place(
+      node,
+      home,
+      [{ axes, body: load(0, reads, exprType(from)), out: { value: OUT, at: writes, mode: "set" } }],
+      [],
+    );
   }
 
   private copyTo(node: Node, name: string, home: Home): ValueId {
     const axes = axesOf(node.type.shape);
     const id = this.addValue(name, node.type, home, node);
-    const body = this.resolve(load(0, axes.map((a) => at(a.id)), exprType(node.type)), [node.id], []);
-    this.addStage({ axes, body, out: { value: id, at: axes.map((a) => at(a.id)), mode: "set" } }, { ...node, op: "copy" });
+    const body = this.resolve(
+      load(
+        0,
+        axes.map((a) => at(a.id)),
+        exprType(node.type),
+      ),
+      [node.id],
+      [],
+    );
+    this.addStage(
+      { axes, body, out: { value: id, at: axes.map((a) => at(a.id)), mode: "set" } },
+      { ...node, op: "copy" },
+    );
     return id;
   }
 
@@ -236,7 +295,12 @@ class Staging {
 function reducePower(e: Extract<Expr, { kind: "call" }>): Expr {
   const [base, exponent] = e.args as [Expr, Expr];
   if (exponent.kind !== "num") return e;
-  const call = (fn: "mul" | "div" | "sqrt" | "rsqrt", ...args: Expr[]): Expr => ({ kind: "call", fn, args, dtype: e.dtype });
+  const call = (fn: "mul" | "div" | "sqrt" | "rsqrt", ...args: Expr[]): Expr => ({
+    kind: "call",
+    fn,
+    args,
+    dtype: e.dtype,
+  });
   if (exponent.value === 1) return base;
   if (exponent.value === 2) return call("mul", base, base);
   if (exponent.value === 3) return call("mul", call("mul", base, base), base);
@@ -265,8 +329,10 @@ function tidyAxes(stage: Stage): Stage {
   const letters = ["i", "j", "k", "l", "p", "q", "r", "s", "t", "u", "v", "w"];
   const taken = new Set<string>();
   const named = axes.map((axis): Axis => {
-    const wanted = typeof axis.extent !== "number" ? "n" : /^[a-z]+$/.test(axis.name) && axis.name !== "n" ? axis.name : undefined;
-    const name = wanted !== undefined && !taken.has(wanted) ? wanted : (letters.find((l) => !taken.has(l)) ?? `axis${axis.id}`);
+    const wanted =
+      typeof axis.extent !== "number" ? "n" : /^[a-z]+$/.test(axis.name) && axis.name !== "n" ? axis.name : undefined;
+    const name =
+      wanted !== undefined && !taken.has(wanted) ? wanted : (letters.find((l) => !taken.has(l)) ?? `axis${axis.id}`);
     taken.add(name);
     return { ...axis, name };
   });
@@ -279,13 +345,19 @@ function tidyAxes(stage: Stage): Stage {
   return {
     axes: named,
     body: expr(stage.body),
-    ...(reduce && (folds || reduce.index) ? { reduce: reduce.index ? { ...reduce, index: expr(reduce.index) } : reduce } : {}),
+    ...(reduce && (folds || reduce.index)
+      ? { reduce: reduce.index ? { ...reduce, index: expr(reduce.index) } : reduce }
+      : {}),
     ...(epilogue ? { epilogue: expr(epilogue) } : {}),
     out: { ...stage.out, at: stage.out.at.map((p) => (isAffine(p) ? place(p) : expr(p))) },
   };
 }
 
-const identityOut = (axes: readonly Axis[]): Stage["out"] => ({ value: OUT, at: axes.map((a) => at(a.id)), mode: "set" });
+const identityOut = (axes: readonly Axis[]): Stage["out"] => ({
+  value: OUT,
+  at: axes.map((a) => at(a.id)),
+  mode: "set",
+});
 
 /** Elements lie without gaps for every N: N, if anywhere, is the outermost size that counts. */
 export function isDense(shape: Shape): boolean {
@@ -330,8 +402,14 @@ function commonRefinement(from: Shape, to: Shape): { axes: Axis[]; from: Affine[
   const pieces: Dim[] = [];
   const cut = (a: Dim[], b: Dim[]): boolean => {
     while (a.length > 0 || b.length > 0) {
-      if (a.at(-1) === 1) { a.pop(); continue; }
-      if (b.at(-1) === 1) { b.pop(); continue; }
+      if (a.at(-1) === 1) {
+        a.pop();
+        continue;
+      }
+      if (b.at(-1) === 1) {
+        b.pop();
+        continue;
+      }
       const x = a.pop();
       const y = b.pop();
       if (x === undefined || y === undefined) return false;
@@ -339,9 +417,13 @@ function commonRefinement(from: Shape, to: Shape): { axes: Axis[]; from: Affine[
       else {
         const xOverY = divideDims(x, y);
         const yOverX = divideDims(y, x);
-        if (xOverY !== undefined) { pieces.unshift(y); a.push(xOverY); }
-        else if (yOverX !== undefined) { pieces.unshift(x); b.push(yOverX); }
-        else return false;
+        if (xOverY !== undefined) {
+          pieces.unshift(y);
+          a.push(xOverY);
+        } else if (yOverX !== undefined) {
+          pieces.unshift(x);
+          b.push(yOverX);
+        } else return false;
       }
     }
     return true;
@@ -362,7 +444,8 @@ function divideDims(a: Dim, b: Dim): Dim | undefined {
   return typeof a === "number" ? undefined : whole(a.perRow / b.perRow);
 }
 
-const sizeText = (dim: Dim): string => (typeof dim === "number" ? String(dim) : dim.perRow === 1 ? "N" : `${dim.perRow}N`);
+const sizeText = (dim: Dim): string =>
+  typeof dim === "number" ? String(dim) : dim.perRow === 1 ? "N" : `${dim.perRow}N`;
 
 /** `einsum` stages with two operands are what people call a matmul. */
 export function stageName(op: string, stage: Stage): string {

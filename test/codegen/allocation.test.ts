@@ -32,7 +32,13 @@ export function bytesPerStep(library: string): number {
   try {
     writeFileSync(path.join(folder, "model.mjs"), library);
     writeFileSync(path.join(folder, "measure.mjs"), measure);
-    return Number(execFileSync(process.execPath, ["--expose-gc", "--min-semi-space-size=64", "--max-semi-space-size=64", path.join(folder, "measure.mjs")], { encoding: "utf8" }));
+    return Number(
+      execFileSync(
+        process.execPath,
+        ["--expose-gc", "--min-semi-space-size=64", "--max-semi-space-size=64", path.join(folder, "measure.mjs")],
+        { encoding: "utf8" },
+      ),
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -49,15 +49,31 @@ export function perceptron(sizes: readonly number[], batch = 8, inputs = 6): Mod
       const g = b.node("grad", [value, p]);
       return { slot: p, next: b.node("sub", [p, b.node("mul", [b.node("scalar", [], { name: "lr" }), g])]) };
     });
-    return { outputs: new Map([["loss", value], ["out", logp]]), updates };
+    return {
+      outputs: new Map([
+        ["loss", value],
+        ["out", logp],
+      ]),
+      updates,
+    };
   });
   const evaluate = build((b) => {
     const { logp } = forward(b);
     const target = b.node("input", [], { name: "target", dtype: "i32", shape: [rows()] });
     const best = b.node("argmax", [logp], { axes: [1], keepdims: false });
     const right = b.node("cast", [b.node("eq", [best, target])], { to: "f32" });
-    const accuracy = b.node("div", [b.node("sum", [right], { axes: [0], keepdims: false }), b.node("rows", [], { multiple: 1 })]);
-    return { outputs: new Map([["loss", loss(b, logp)], ["metric.accuracy", accuracy], ["out", logp]]), updates: [] };
+    const accuracy = b.node("div", [
+      b.node("sum", [right], { axes: [0], keepdims: false }),
+      b.node("rows", [], { multiple: 1 }),
+    ]);
+    return {
+      outputs: new Map([
+        ["loss", loss(b, logp)],
+        ["metric.accuracy", accuracy],
+        ["out", logp],
+      ]),
+      updates: [],
+    };
   });
   const predict = build((b) => ({ outputs: new Map([["out", forward(b).logp]]), updates: [] }));
   const init = build((b) => ({
@@ -71,8 +87,18 @@ export function perceptron(sizes: readonly number[], batch = 8, inputs = 6): Mod
     updates: [],
   }));
   return {
-    name: "perceptron", slots, columns, scalars: [{ name: "lr", value: 0.5, origin }], outputs: ["out"], metrics: ["accuracy"],
-    init, step, evaluate, predict, entries: [], bindings: [],
+    name: "perceptron",
+    slots,
+    columns,
+    scalars: [{ name: "lr", value: 0.5, origin }],
+    outputs: ["out"],
+    metrics: ["accuracy"],
+    init,
+    step,
+    evaluate,
+    predict,
+    entries: [],
+    bindings: [],
     train: { batch, epochs: 1, seed: 0, shuffle: false, dropLast: false, init: [] },
   };
 }

@@ -16,24 +16,42 @@ const origin = { role: "forward" } as const;
 const graphOf = (make: (b: Builder) => { outputs?: [string, NodeId][]; updates?: [NodeId, NodeId][] }) => {
   const b = new Builder(opTable);
   const { outputs = [], updates = [] } = make(b);
-  return b.graph(new Map(outputs), updates.map(([slot, next]) => ({ slot, next })));
+  return b.graph(
+    new Map(outputs),
+    updates.map(([slot, next]) => ({ slot, next })),
+  );
 };
 
 /** A module of states a, b, c: [3, 3] and one step. */
-function stateModule(step: (b: Builder, a: NodeId, bb: NodeId, c: NodeId) => { outputs?: [string, NodeId][]; updates: [NodeId, NodeId][] }): Module {
+function stateModule(
+  step: (b: Builder, a: NodeId, bb: NodeId, c: NodeId) => { outputs?: [string, NodeId][]; updates: [NodeId, NodeId][] },
+): Module {
   const shape: Shape = [3, 3];
   const names = ["a", "b", "c"];
   const state = (b: Builder, name: string): NodeId => b.node("state", [], { name, dtype: "f32", shape });
-  const slots = names.map((name): SlotInfo => ({ name, kind: "state", type: f32(...shape), trained: false, optimizer: false, origin }));
+  const slots = names.map(
+    (name): SlotInfo => ({ name, kind: "state", type: f32(...shape), trained: false, optimizer: false, origin }),
+  );
   return {
-    name: "states", slots, columns: [], scalars: [], outputs: [], metrics: [],
+    name: "states",
+    slots,
+    columns: [],
+    scalars: [],
+    outputs: [],
+    metrics: [],
     init: graphOf((b) => ({ outputs: names.map((name) => [name, b.node("normal", [], { shape, key: name })]) })),
     step: graphOf((b) => {
       const [x, y, z] = names.map((n) => state(b, n)) as [NodeId, NodeId, NodeId];
       const made = step(b, x, y, z);
-      return { outputs: made.outputs ?? [["loss", b.node("sum", [x], { axes: [0, 1], keepdims: false })]], updates: made.updates };
+      return {
+        outputs: made.outputs ?? [["loss", b.node("sum", [x], { axes: [0, 1], keepdims: false })]],
+        updates: made.updates,
+      };
     }),
-    evaluate: graphOf(() => ({})), predict: graphOf(() => ({})), entries: [], bindings: [],
+    evaluate: graphOf(() => ({})),
+    predict: graphOf(() => ({})),
+    entries: [],
+    bindings: [],
   };
 }
 
@@ -55,30 +73,70 @@ async function agrees(module: Module): Promise<void> {
 }
 
 describe("updates in place", () => {
-  it("a <- b; b <- a swaps", () => agrees(stateModule((_, a, b) => ({ updates: [[a, b], [b, a]] }))));
-  it("three states go round", () => agrees(stateModule((_, a, b, c) => ({ updates: [[a, b], [b, c], [c, a]] }))));
+  it("a <- b; b <- a swaps", () =>
+    agrees(
+      stateModule((_, a, b) => ({
+        updates: [
+          [a, b],
+          [b, a],
+        ],
+      })),
+    ));
+  it("three states go round", () =>
+    agrees(
+      stateModule((_, a, b, c) => ({
+        updates: [
+          [a, b],
+          [b, c],
+          [c, a],
+        ],
+      })),
+    ));
   it("a value that two states take", () =>
-    agrees(stateModule((g, a, b, c) => {
-      const sum = g.node("add", [a, b]);
-      return { updates: [[a, sum], [c, sum]] };
-    })));
+    agrees(
+      stateModule((g, a, b, c) => {
+        const sum = g.node("add", [a, b]);
+        return {
+          updates: [
+            [a, sum],
+            [c, sum],
+          ],
+        };
+      }),
+    ));
   it("a matrix is overwritten by a product of itself", () =>
-    agrees(stateModule((g, a, b) => {
-      const product = g.node("einsum", [a, b], { inputs: ["ik", "kj"], output: "ij" });
-      const back = g.node("einsum", [b, a], { inputs: ["ik", "jk"], output: "ij" });
-      return { updates: [[a, g.node("sub", [a, product])], [b, g.node("tanh", [back])]] };
-    })));
-  it("a transpose of itself", () => agrees(stateModule((g, a) => ({ updates: [[a, g.node("transpose", [a], { perm: [1, 0] })]] }))));
+    agrees(
+      stateModule((g, a, b) => {
+        const product = g.node("einsum", [a, b], { inputs: ["ik", "kj"], output: "ij" });
+        const back = g.node("einsum", [b, a], { inputs: ["ik", "jk"], output: "ij" });
+        return {
+          updates: [
+            [a, g.node("sub", [a, product])],
+            [b, g.node("tanh", [back])],
+          ],
+        };
+      }),
+    ));
+  it("a transpose of itself", () =>
+    agrees(stateModule((g, a) => ({ updates: [[a, g.node("transpose", [a], { perm: [1, 0] })]] }))));
   it("an old value is also an output", () =>
-    agrees(stateModule((g, a, b) => ({
-      outputs: [["loss", g.node("sum", [a], { axes: [0, 1], keepdims: false })], ["old", g.node("neg", [a])]],
-      updates: [[a, g.node("add", [a, b])]],
-    }))));
+    agrees(
+      stateModule((g, a, b) => ({
+        outputs: [
+          ["loss", g.node("sum", [a], { axes: [0, 1], keepdims: false })],
+          ["old", g.node("neg", [a])],
+        ],
+        updates: [[a, g.node("add", [a, b])]],
+      })),
+    ));
 
   it("random updates, random sharing", () =>
     fc.assert(
       fc.asyncProperty(
-        fc.array(fc.record({ op: fc.constantFrom("add", "mul", "matmul", "transpose", "tanh"), x: fc.nat(9), y: fc.nat(9) }), { minLength: 1, maxLength: 8 }),
+        fc.array(
+          fc.record({ op: fc.constantFrom("add", "mul", "matmul", "transpose", "tanh"), x: fc.nat(9), y: fc.nat(9) }),
+          { minLength: 1, maxLength: 8 },
+        ),
         fc.array(fc.nat(12), { minLength: 3, maxLength: 3 }),
         async (ops, targets) => {
           await agrees(
@@ -88,7 +146,10 @@ describe("updates in place", () => {
                 const left = pool[x % pool.length]!;
                 const right = pool[y % pool.length]!;
                 const half = g.node("const", [], { value: 0.25, dtype: "f32" });
-                if (op === "matmul") pool.push(g.node("mul", [g.node("einsum", [left, right], { inputs: ["ik", "kj"], output: "ij" }), half]));
+                if (op === "matmul")
+                  pool.push(
+                    g.node("mul", [g.node("einsum", [left, right], { inputs: ["ik", "kj"], output: "ij" }), half]),
+                  );
                 else if (op === "transpose") pool.push(g.node("transpose", [left], { perm: [1, 0] }));
                 else if (op === "tanh") pool.push(g.node("tanh", [left]));
                 else pool.push(g.node("mul", [g.node(op, [left, right]), half]));

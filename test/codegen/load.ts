@@ -6,6 +6,8 @@ import type { Library } from "../../src/runtime/library.ts";
 
 export async function loadUnit(unit: Unit): Promise<Library> {
   const text = printPlain(emitModule(unit, false), false);
-  const module: unknown = await import(/* @vite-ignore */ `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
+  const module: unknown = await import(
+    /* @vite-ignore */ `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`
+  );
   return module as Library;
 }

@@ -1,13 +1,13 @@
 // Emitted programs against the reference interpreter: whole training steps, short batches, passes and recipes on and off.
 import { describe, expect, it } from "vitest";
-import { compile, type CompileOptions } from "../../src/codegen/compile.ts";
+import { type CompileOptions, compile } from "../../src/codegen/compile.ts";
 import { emitModule } from "../../src/codegen/ts/emit.ts";
 import { printWithTsMorph } from "../../src/codegen/ts/morph.ts";
 import { printPlain } from "../../src/codegen/ts/plain.ts";
 import { interpret } from "../../src/ir/interpret.ts";
+import type { Module } from "../../src/ir/module.ts";
 import { opTable } from "../../src/ir/ops/table.ts";
 import { optimise } from "../../src/ir/passes/pipeline.ts";
-import type { Module } from "../../src/ir/module.ts";
 import type { Trainer } from "../../src/runtime/library.ts";
 import { perceptron } from "./hand-module.ts";
 import { loadUnit } from "./load.ts";
@@ -26,7 +26,12 @@ async function trainerOf(module: Module, options: Partial<CompileOptions> = {}):
 }
 
 /** All parameters after some steps, and the losses on the way. */
-function run(trainer: Trainer, module: Module, steps: number, rows: number): { losses: number[]; params: Map<string, number[]> } {
+function run(
+  trainer: Trainer,
+  module: Module,
+  steps: number,
+  rows: number,
+): { losses: number[]; params: Map<string, number[]> } {
   fillInputs(trainer, rows, module.columns[1]!.classes!);
   const losses: number[] = [];
   for (let s = 0; s < steps; s++) {
@@ -74,7 +79,8 @@ describe("emitted programs", () => {
 
   it("rows out of range, unknown names and wrong lengths are refused", async () => {
     const trainer = await trainerOf(perceptron([4]));
-    for (const rows of [0, 9, 1.5, Number.NaN]) expect(() => trainer.step(rows)).toThrow(/rows must be a whole number from 1 to 8/);
+    for (const rows of [0, 9, 1.5, Number.NaN])
+      expect(() => trainer.step(rows)).toThrow(/rows must be a whole number from 1 to 8/);
     expect(() => trainer.read("__proto__")).toThrow(/no tensor/);
     expect(() => trainer.write("W0", [1, 2])).toThrow(/24 elements, not 2/);
   });
@@ -83,7 +89,11 @@ describe("emitted programs", () => {
     ["without reuse of memory", { reuse: false }, 0],
     ["one element at a time", { recipes: "naive" }, 0],
     ["without inlining of views", { without: new Set(["inline-views"]) }, 0],
-    ["without any fusion", { without: new Set(["inline-views", "inline-maps", "fuse-epilogues", "fuse-late-epilogues"]) }, 2e-6],
+    [
+      "without any fusion",
+      { without: new Set(["inline-views", "inline-maps", "fuse-epilogues", "fuse-late-epilogues"]) },
+      2e-6,
+    ],
   ];
   for (const [what, options, tolerance] of variants) {
     it(`trains the same ${what}`, async () => {

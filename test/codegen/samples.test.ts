@@ -14,12 +14,24 @@ const origin = { role: "forward" } as const;
 /** A module whose prediction is one op of its inputs. */
 export function moduleOf(op: string, sample: Sample): Module {
   const b = new Builder(opTable);
-  const inputs = sample.inputs.map(({ type }, i) => b.node("input", [], { name: `x${i}`, dtype: type.dtype, shape: type.shape }));
+  const inputs = sample.inputs.map(({ type }, i) =>
+    b.node("input", [], { name: `x${i}`, dtype: type.dtype, shape: type.shape }),
+  );
   const out = b.node(op, inputs, sample.attrs ?? {});
   const columns = sample.inputs.map(({ type }, i): ColumnInfo => ({ name: `x${i}`, type, role: "input", origin }));
   return {
-    name: op, slots: [], columns, scalars: [], outputs: ["out"], metrics: [], init: empty, step: empty, evaluate: empty,
-    predict: b.graph(new Map([["out", out]])), entries: [], bindings: [],
+    name: op,
+    slots: [],
+    columns,
+    scalars: [],
+    outputs: ["out"],
+    metrics: [],
+    init: empty,
+    step: empty,
+    evaluate: empty,
+    predict: b.graph(new Map([["out", out]])),
+    entries: [],
+    bindings: [],
   };
 }
 
@@ -28,7 +40,7 @@ describe("samples on the ts target", () => {
     const runnable = def.samples.filter((s) => {
       const types = s.inputs.map((i) => i.type);
       const out = def.infer(types, s.attrs ?? {});
-      return !("code" in out) && (def.lower(types, s.attrs ?? {}, out).kind !== "leaf");
+      return !("code" in out) && def.lower(types, s.attrs ?? {}, out).kind !== "leaf";
     });
     if (runnable.length === 0) continue;
     it(name, async () => {
@@ -41,14 +53,22 @@ describe("samples on the ts target", () => {
         for (const batch of [rows, rows + 2]) {
           const trainer = (await loadUnit(compile(module, { target: "ts", batch }))).create({ seed: 5 });
           sample.inputs.forEach(({ type, values }, i) => {
-            place(trainer.inputs[`x${i}`]!, values, type.shape.map((d) => (typeof d === "number" ? [d, d] : [d.perRow * rows, d.perRow * batch])));
+            place(
+              trainer.inputs[`x${i}`]!,
+              values,
+              type.shape.map((d) => (typeof d === "number" ? [d, d] : [d.perRow * rows, d.perRow * batch])),
+            );
           });
           trainer.predict(rows);
           const out = [...trainer.read("out")];
           expect(out.length).toBe(truth.data.length);
           out.forEach((v, i) => {
             const t = truth.data[i]!;
-            const close = Object.is(v, t) || v === t || (Number.isNaN(v) && Number.isNaN(t)) || Math.abs(v - t) <= 1e-6 * Math.max(1, Math.abs(t));
+            const close =
+              Object.is(v, t) ||
+              v === t ||
+              (Number.isNaN(v) && Number.isNaN(t)) ||
+              Math.abs(v - t) <= 1e-6 * Math.max(1, Math.abs(t));
             if (!close) expect.fail(`${name}[${i}] = ${v}, expected ${t}; batch ${batch}, ${JSON.stringify(sample)}`);
           });
         }
@@ -58,7 +78,11 @@ describe("samples on the ts target", () => {
 });
 
 /** Writes a dense tensor into a buffer whose rows are spaced for the largest batch. */
-function place(buffer: { [i: number]: number }, values: readonly number[], sizes: readonly (readonly [number, number])[]): void {
+function place(
+  buffer: { [i: number]: number },
+  values: readonly number[],
+  sizes: readonly (readonly [number, number])[],
+): void {
   for (let i = 0; i < values.length; i++) {
     let rest = i;
     let at = 0;

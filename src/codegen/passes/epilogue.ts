@@ -1,7 +1,7 @@
 // Epilogues: an elementwise stage that alone reads a reduction's result is done as the result is stored
 // (bias, activation, loss scaling, a parameter's update). Contract: rounding. Before: reduce stage, map stage.
 // After: one reduce stage with an epilogue. Stays true: the reduction's own order of summation.
-import { type Affine, at, type AxisId, type Expr, type ValueId } from "../../ir/stage.ts";
+import { type Affine, type AxisId, at, type Expr, type ValueId } from "../../ir/stage.ts";
 import { sameDim } from "../../ir/types.ts";
 import { axisOf, composeExpr, mapExpr, readsOf, visitExpr } from "../expr.ts";
 import type { PlacedStage, Schedule } from "../schedule.ts";
@@ -68,14 +68,19 @@ function absorb(stage: PlacedStage, reader: PlacedStage, strictFloat: boolean): 
     by.set(axis.id, { const: 0, terms: [] });
   }
   const kept: Expr = stage.epilogue ?? { kind: "acc", dtype: stage.reduce!.index ? "i32" : stage.reduce!.dtype };
-  const result: Expr = strictFloat && "dtype" in kept && kept.dtype === "f32" ? { kind: "call", fn: "cast", dtype: "f32", args: [kept] } : kept;
+  const result: Expr =
+    strictFloat && "dtype" in kept && kept.dtype === "f32"
+      ? { kind: "call", fn: "cast", dtype: "f32", args: [kept] }
+      : kept;
   const composed = composeExpr(reader.body, by);
   if (!composed) return undefined;
   const epilogue = mapExpr(composed, (e) => (e.kind === "load" && e.of === stage.out.value ? result : e));
   const out: PlacedStage["out"] = {
     value: reader.out.value,
     mode: "set",
-    at: reader.out.at.map((place) => composeExpr({ kind: "index", at: place as Affine }, by)).map((e) => (e as { at: Affine }).at),
+    at: reader.out.at
+      .map((place) => composeExpr({ kind: "index", at: place as Affine }, by))
+      .map((e) => (e as { at: Affine }).at),
   };
   return mergeOrigins({ ...stage, epilogue, out, name: epilogueName(stage.name, reader.name) }, reader);
 }
@@ -95,9 +100,10 @@ function placesOf(stage: PlacedStage, value: ValueId): readonly Affine[] | undef
   return agree ? places : undefined;
 }
 
-/** `matmul_64x784x10` with an `add_64x10`: `matmul_64x784x10_add`. */
+/** `matmul_64x784x10` with an `add_64x10`: `matmul_add_64x784x10`. */
 function epilogueName(name: string, reader: string): string {
-  const what = reader.replace(/_[0-9Nx]+$/, "");
-  const words = `${name}_${what}`;
-  return words.length > 60 ? name : words;
+  const [, work, size] = /^(.*?)(_[0-9Nx]+)?$/.exec(name)!;
+  const added = reader.replace(/_[0-9Nx]+$/, "");
+  const words = `${work}_${added}`;
+  return `${words.length > 50 ? work : words}${size ?? ""}`;
 }

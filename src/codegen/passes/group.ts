@@ -27,7 +27,12 @@ export function groupLoops(schedule: Schedule): Schedule {
 }
 
 /** The group with the stage added, if what flows between them stays at one point of the shared axes. */
-function join(schedule: Schedule, group: Kernel, stage: PlacedStage, writers: ReadonlyMap<ValueId, number>): Kernel | undefined {
+function join(
+  schedule: Schedule,
+  group: Kernel,
+  stage: PlacedStage,
+  writers: ReadonlyMap<ValueId, number>,
+): Kernel | undefined {
   const lead = group.stages[0]!;
   if (isContraction(stage) || stage.out.mode !== "set" || stage.axes.some((a) => a.kind === "scan")) return undefined;
   if (group.stages.some((s) => s.out.mode !== "set" || s.axes.some((a) => a.kind === "scan"))) return undefined;
@@ -42,7 +47,8 @@ function join(schedule: Schedule, group: Kernel, stage: PlacedStage, writers: Re
   while (depth < shared.length && own.has(shared[depth]!.id) && !apart.has(shared[depth]!.id)) depth++;
   if (depth === 0 && (shared.length > 0 || stage.axes.some((a) => a.kind === "parallel"))) return undefined;
   const parallel = stage.axes.filter((a) => a.kind === "parallel");
-  if (group.stages.some(isContraction) && (depth < shared.length || stage.reduce || parallel.length > depth)) return undefined;
+  if (group.stages.some(isContraction) && (depth < shared.length || stage.reduce || parallel.length > depth))
+    return undefined;
   // Reading at an axis that is no longer shared would need the whole row; that is fine from memory, not from a variable.
   const outer = shared.slice(0, depth).map((a) => own.get(a.id)!);
   const used = Math.max(-1, ...group.stages.flatMap((s) => s.axes.map((a) => a.id)));
@@ -52,10 +58,7 @@ function join(schedule: Schedule, group: Kernel, stage: PlacedStage, writers: Re
   for (const axis of stage.axes) if (!rename.has(axis.id)) rename.set(axis.id, next++);
   const renamed = renameAxes(stage, rename);
   const ids = shared.slice(0, depth).map((a) => a.id);
-  const axes: Axis[] = [
-    ...shared.slice(0, depth),
-    ...renamed.axes.filter((a) => !ids.includes(a.id)),
-  ];
+  const axes: Axis[] = [...shared.slice(0, depth), ...renamed.axes.filter((a) => !ids.includes(a.id))];
   return { stages: [...group.stages, { ...renamed, axes }], shared: depth };
 }
 
@@ -81,7 +84,8 @@ function alignment(
     const axis = stage.axes.find((a) => a.id === from);
     const taken = from !== undefined && (by.get(from) ?? [...by].find(([, to]) => to === target.id)?.[1]);
     const fresh = taken === undefined || (from !== undefined && by.get(from) === target.id);
-    if (from === undefined || axis?.kind !== "parallel" || !sameDim(axis.extent, target.extent) || !fresh) apart.add(target.id);
+    if (from === undefined || axis?.kind !== "parallel" || !sameDim(axis.extent, target.extent) || !fresh)
+      apart.add(target.id);
     else by.set(from, target.id);
   };
   const makers = new Map(group.stages.map((s) => [s.out.value, s]));
@@ -112,7 +116,9 @@ function alignment(
         if ((e.kind !== "load" && e.kind !== "gather") || !isOverwritten(e.of)) return;
         // The old element must be read at the very point that overwrites it: every dimension a shared axis, the same on both sides.
         const aligned =
-          e.kind === "load" && !e.guard && places.length === e.at.length &&
+          e.kind === "load" &&
+          !e.guard &&
+          places.length === e.at.length &&
           e.at.every((place, d) => {
             if (isAffine(place)) match(places[d]!, place);
             const own = axisOf(places[d]!);

@@ -109,13 +109,20 @@ export function writesIdentity(stage: Stage): boolean {
 function readsPerRun(stage: PlacedStage, value: ValueId, batch: number): number {
   const count = (expr: Expr | undefined): number => {
     let reads = 0;
-    if (expr) visitExpr(expr, (e) => {
-      if ((e.kind === "load" || e.kind === "gather") && e.of === value) reads++;
-    });
+    if (expr)
+      visitExpr(expr, (e) => {
+        if ((e.kind === "load" || e.kind === "gather") && e.of === value) reads++;
+      });
     return reads;
   };
-  const all = countAt(stage.axes.map((a) => a.extent), batch);
-  const results = countAt(stage.axes.filter((a) => a.kind !== "reduce").map((a) => a.extent), batch);
+  const all = countAt(
+    stage.axes.map((a) => a.extent),
+    batch,
+  );
+  const results = countAt(
+    stage.axes.filter((a) => a.kind !== "reduce").map((a) => a.extent),
+    batch,
+  );
   return count(stage.body) * all + count(stage.epilogue) * results;
 }
 
@@ -125,10 +132,12 @@ export function substitute(reader: PlacedStage, value: ValueId, producer: Placed
   const result = mapStage(reader, (e) => {
     if (e.kind === "gather" && e.of === value) fits = false;
     if (e.kind !== "load" || e.of !== value) return e;
-    const by = new Map(producer.out.at.flatMap((place, d) => {
-      const axis = axisOf(place);
-      return axis === undefined ? [] : [[axis, e.at[d]!] as const];
-    }));
+    const by = new Map(
+      producer.out.at.flatMap((place, d) => {
+        const axis = axisOf(place);
+        return axis === undefined ? [] : [[axis, e.at[d]!] as const];
+      }),
+    );
     // Producer axes that the result does not name have extent 1.
     for (const axis of producer.axes) if (!by.has(axis.id)) by.set(axis.id, { const: 0, terms: [] });
     const body = composeExpr(producer.body, by);
@@ -176,5 +185,8 @@ export function countWriters(schedule: Schedule): Map<ValueId, number> {
 /** A stage that does another's work too comes from both places. */
 export const mergeOrigins = (stage: PlacedStage, other: PlacedStage): PlacedStage => ({
   ...stage,
-  origins: [...stage.origins, ...other.origins.filter((o) => !stage.origins.some((p) => p.span === o.span && p.role === o.role))],
+  origins: [
+    ...stage.origins,
+    ...other.origins.filter((o) => !stage.origins.some((p) => p.span === o.span && p.role === o.role)),
+  ],
 });

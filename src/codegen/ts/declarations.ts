@@ -12,8 +12,12 @@ export function printDeclarations(doc: ModuleDoc, manifest: Manifest): string {
       parts.push([...docLines(s.docs), `export declare const ${s.name}: ${literalType(manifest, 0)};`].join("\n"));
     }
     if (s.kind === "function" && s.exported) {
-      const parameters = s.parameters.map((p) => `${p.name}${p.initializer === undefined ? "" : "?"}: ${p.type}`).join(", ");
-      parts.push([...docLines(s.docs), `export declare function ${s.name}(${parameters}): ${s.returnType};`].join("\n"));
+      const parameters = s.parameters
+        .map((p) => `${p.name}${p.initializer === undefined ? "" : "?"}: ${p.type}`)
+        .join(", ");
+      parts.push(
+        [...docLines(s.docs), `export declare function ${s.name}(${parameters}): ${s.returnType};`].join("\n"),
+      );
     }
   }
   return `${parts.join("\n\n")}\n`;

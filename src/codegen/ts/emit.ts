@@ -1,19 +1,23 @@
 // Unit -> module document: the emitted library as TypeScript. Knows the shape of the file, not how statements are printed.
 import helpers from "nnc:helpers";
-import { keyHash } from "../../base/random.ts";
 import { positionAt } from "../../base/span.ts";
 import type { Origin } from "../../ir/graph.ts";
 import { dimAt, isStatic, type Shape, type Storage, type TensorType, typeText } from "../../ir/types.ts";
 import type { Unit } from "../compile.ts";
 import { stridesOf } from "../lower.ts";
-import type { Procedure } from "../loops.ts";
 import type { ModuleDoc, StatementDoc } from "../module-doc.ts";
 import { bytesPer } from "../plan.ts";
+import type { SharedFunction } from "../share-kernels.ts";
 import { isDense } from "../to-stages.ts";
 import { helperRoots, print, printLoops } from "./print-loops.ts";
 import { objectKey, quote } from "./text.ts";
 
-const arrays: Record<Storage, string> = { f32: "Float32Array", i32: "Int32Array", bool: "Uint8Array", u8: "Uint8Array" };
+const arrays: Record<Storage, string> = {
+  f32: "Float32Array",
+  i32: "Int32Array",
+  bool: "Uint8Array",
+  u8: "Uint8Array",
+};
 const views: Record<Storage, string> = { f32: "f32", i32: "i32", bool: "u8", u8: "u8" };
 
 /** The emitted library of a unit. `types: false` makes it for the plain JavaScript printer: helpers come without annotations. */
@@ -42,7 +46,10 @@ export function emitModule(unit: Unit, types: boolean): ModuleDoc {
 function header(unit: Unit): string[] {
   const { manifest, plan } = unit;
   const params = manifest.slots.filter((s) => s.kind === "param");
-  const count = params.reduce((k, s) => k + s.shape.reduce<number>((n, d) => n * (typeof d === "number" ? d : 1), 1), 0);
+  const count = params.reduce(
+    (k, s) => k + s.shape.reduce<number>((n, d) => n * (typeof d === "number" ? d : 1), 1),
+    0,
+  );
   return [
     `// ${comment(manifest.model)}: a training program, compiled by nnc. It imports nothing and allocates nothing per step.`,
     `// ${params.length} parameters of ${count} numbers; batches of up to ${unit.batch} rows; one arena of ${plan.bytes} bytes.`,
@@ -73,7 +80,11 @@ function trainerInterface(unit: Unit): StatementDoc {
     name: "Trainer",
     docs: ["One model in memory. All arrays are views over one ArrayBuffer."],
     properties: [
-      { docs: ["Input buffers: fill rows 0 to rows - 1, then call."], name: "inputs", type: `{ ${inputs.join("; ")} }` },
+      {
+        docs: ["Input buffers: fill rows 0 to rows - 1, then call."],
+        name: "inputs",
+        type: `{ ${inputs.join("; ")} }`,
+      },
       { docs: ["Loss, metrics and settings, by the places in `index`."], name: "scalars", type: "Float64Array" },
       { docs: [], name: "index", type: `{ ${index.join("; ")} }` },
     ],
@@ -93,7 +104,10 @@ function trainerInterface(unit: Unit): StatementDoc {
         ],
         returnType: "void",
       },
-      rowsMethod("step", "Forward, backward and update on the first `rows` rows of the inputs; leaves the loss in `scalars`."),
+      rowsMethod(
+        "step",
+        "Forward, backward and update on the first `rows` rows of the inputs; leaves the loss in `scalars`.",
+      ),
       rowsMethod("evaluate", "Loss, metrics and outputs; changes no parameter and no state."),
       rowsMethod("predict", "Outputs alone; targets are not read."),
       ...entryNames(unit).map(({ name, method }) => rowsMethod(method, `Outputs of the model ${comment(name)}.`)),
@@ -111,7 +125,11 @@ const rowsMethod = (name: string, doc: string) => ({
 /** Further models are methods by their own name, unless an ordinary method has it. */
 function entryNames(unit: Unit): { name: string; method: string; program: string }[] {
   const own = new Set(["inputs", "scalars", "index", "read", "write", "step", "evaluate", "predict"]);
-  return unit.module.entries.map(({ name }) => ({ name, method: own.has(name) ? `run_${name}` : name, program: `entry:${name}` }));
+  return unit.module.entries.map(({ name }) => ({
+    name,
+    method: own.has(name) ? `run_${name}` : name,
+    program: `entry:${name}`,
+  }));
 }
 
 /** Helpers that the bodies call, with those they need themselves, callees first. */
@@ -136,7 +154,9 @@ function helperDocs(body: readonly StatementDoc[], types: boolean): StatementDoc
 /** Whether a helper's text uses another as a free name: one-letter names may also be its own variables. */
 function refersTo(js: string, word: string, self: string): boolean {
   if (word === self) return false;
-  return !new RegExp(`(?:const|let) ${word}\\b|function \\w+\\([^)]*\\b${word}\\b|\\(${word}\\b[^)]*\\) =>|\\([^)]*\\b${word}\\b[^)]*\\) =>`).test(js);
+  return !new RegExp(
+    `(?:const|let) ${word}\\b|function \\w+\\([^)]*\\b${word}\\b|\\(${word}\\b[^)]*\\) =>|\\([^)]*\\b${word}\\b[^)]*\\) =>`,
+  ).test(js);
 }
 
 // ---- Inside create ----
@@ -153,10 +173,13 @@ function arena(unit: Unit): StatementDoc[] {
     "/** Rows of the last call. */",
     "let lastRows = 0;",
   ];
-  for (const { name, value } of unit.manifest.scalars) lines.push(`scalars[${unit.scalars.names.get(name)!}] = ${value}; // ${comment(name)}`);
+  for (const { name, value } of unit.manifest.scalars)
+    lines.push(`scalars[${unit.scalars.names.get(name)!}] = ${value}; // ${comment(name)}`);
   for (const [key, placement] of plan.persistent) {
     if (!key.startsWith("constant:")) continue;
-    const value = unit.programs.flatMap((p) => p.schedule.values).find((v) => v.home.kind === "constant" && key.endsWith(v.home.values.join(",")))!;
+    const value = unit.programs
+      .flatMap((p) => p.schedule.values)
+      .find((v) => v.home.kind === "constant" && key.endsWith(v.home.values.join(",")))!;
     const values = value.home.kind === "constant" ? value.home.values : [];
     lines.push(`${views[placement.type.dtype]}.set([${values.join(", ")}], ${elementOffset(placement)});`);
   }
@@ -167,14 +190,14 @@ const elementOffset = (placement: { readonly type: TensorType; readonly offset: 
   placement.offset / bytesPer(placement.type.dtype);
 
 function programDocs(unit: Unit, program: Unit["programs"][number]): StatementDoc[] {
-  const prefix = program.name === "step" ? "" : `${program.name.replace(/^entry:/, "")}_`;
-  const kernels = program.procedures.map((procedure) => kernelDoc(unit, program, procedure, prefix));
+  const kernels = unit.kernels.functions.filter((f) => f.program === program.name).map((f) => kernelDoc(unit, f));
   const calls: string[] = program.host.steps.map(({ place, value, name }) => {
     const { text } = print(value, new Map());
     const number = "dtype" in value && value.dtype === "bool" ? `${text} ? 1 : 0` : text;
     return `scalars[${place}] = ${number}; // ${comment(name)}`;
   });
-  for (const procedure of program.procedures) calls.push(`${prefix}${procedure.name}(N);`);
+  for (const { name, args } of unit.kernels.calls.get(program.name)!)
+    calls.push(`${name}(${["N", ...args].join(", ")});`);
   for (const [name, id] of program.schedule.outputs) {
     const place = scalarPlaceOf(unit, name);
     if (place === undefined || program.name === "init") continue;
@@ -208,29 +231,43 @@ function scalarPlaceOf(unit: Unit, output: string): number | undefined {
   return output.startsWith("metric.") ? unit.scalars.names.get(output.slice("metric.".length)) : undefined;
 }
 
-function kernelDoc(unit: Unit, program: Unit["programs"][number], procedure: Procedure, prefix: string): StatementDoc {
-  const offsets = unit.plan.offsets.get(program.name)!;
+function kernelDoc(unit: Unit, shared: SharedFunction): StatementDoc {
+  const { procedure, bindings, program } = shared;
   const lines: string[] = [];
-  for (const buffer of procedure.buffers) {
-    const offset = offsets.get(buffer.value)! / bytesPer(buffer.storage);
-    lines.push(`const ${buffer.name} = ${offset}; // ${buffer.comment}`);
-  }
-  for (const { name, value } of procedure.hosts) {
-    lines.push(`const ${name} = scalars[${program.host.places.get(value)!}];`);
-  }
-  if (procedure.streams.length > 0) {
-    const step = program.name === "init" ? "0" : `scalars[${unit.scalars.names.get("step")!}]`;
-    for (const { a, b, key } of procedure.streams) {
-      lines.push(`const ${a} = streamA(seed, ${step}, ${keyHash(key)}); // ${comment(key)}`);
-      lines.push(`const ${b} = streamB(seed, ${step}, ${keyHash(key)});`);
+  const parameters = [{ name: "N", type: "number" }];
+  /** An argument's own name, and the number behind a name: literal or from the argument. */
+  const bind = (name: string, make: (number: string) => string, note: string): void => {
+    const bound = bindings.get(name)!;
+    if (bound !== "argument") lines.push(`const ${name} = ${make(String(bound))};${note === "" ? "" : ` // ${note}`}`);
+    else if (make("") === "") parameters.push({ name, type: "number" });
+    else {
+      parameters.push({ name: `${name}_at`, type: "number" });
+      lines.push(`const ${name} = ${make(`${name}_at`)};${note === "" ? "" : ` // ${note}`}`);
     }
+  };
+  for (const buffer of procedure.buffers) bind(buffer.name, (n) => n, buffer.comment);
+  for (const { name } of procedure.hosts) bind(name, (place) => `scalars[${place}]`, "");
+  const step = program === "init" ? "0" : `scalars[${unit.scalars.names.get("step")!}]`;
+  for (const { a, b, key } of procedure.streams) {
+    bind(a, (k) => `streamA(seed, ${step}, ${k})`, comment(key));
+    const bound = bindings.get(a)!;
+    lines.push(`const ${b} = streamB(seed, ${step}, ${bound === "argument" ? `${a}_at` : bound});`);
   }
   lines.push(...printLoops(procedure));
+  const shapes = procedure.buffers
+    .filter((b) => bindings.get(b.name) === "argument")
+    .map((b) => `${b.name}: ${b.comment}`);
   return {
     kind: "function",
-    name: `${prefix}${procedure.name}`,
-    docs: [...procedure.doc.map(comment), ...sourceLines(procedure.origins)],
-    parameters: [{ name: "N", type: "number" }],
+    name: shared.name,
+    docs: [
+      ...procedure.doc.map(comment),
+      ...sourceLines(procedure.origins),
+      ...(shared.calls > 1 && parameters.length > 1
+        ? [`Called in ${shared.calls} places, with ${shapes.join(", ") || "other numbers"} at these offsets.`]
+        : []),
+    ],
+    parameters,
     returnType: "void",
     statements: [{ kind: "text", lines }],
   };
@@ -264,7 +301,8 @@ function tensors(unit: Unit): Map<string, TensorPlace> {
   for (const [key, placement] of unit.plan.persistent) {
     const [kind] = key.split(":", 1);
     const name = key.slice(kind!.length + 1);
-    if (kind === "slot" || kind === "file") found.set(name, { type: placement.type, offset: placement.offset, writable: true });
+    if (kind === "slot" || kind === "file")
+      found.set(name, { type: placement.type, offset: placement.offset, writable: true });
     if (kind === "output" && !found.has(name) && scalarPlaceOf(unit, name) === undefined) {
       found.set(name, { type: placement.type, offset: placement.offset, writable: false });
     }
@@ -335,7 +373,10 @@ function api(unit: Unit): StatementDoc[] {
           kind: "text",
           lines: [
             "switch (name) {",
-            ...table.flatMap(([name, t]) => [`  case ${quote(name)}: // ${comment(typeText(t.type))}`, `    return ${readText(t, unit.batch)};`]),
+            ...table.flatMap(([name, t]) => [
+              `  case ${quote(name)}: // ${comment(typeText(t.type))}`,
+              `    return ${readText(t, unit.batch)};`,
+            ]),
             "  default:",
             "    throw new RangeError(`no tensor is called ${name}`);",
             "}",
@@ -347,17 +388,22 @@ function api(unit: Unit): StatementDoc[] {
       kind: "function",
       name: "write",
       docs: [],
-      parameters: [{ name: "name", type: "string" }, { name: "values", type: "ArrayLike<number>" }],
+      parameters: [
+        { name: "name", type: "string" },
+        { name: "values", type: "ArrayLike<number>" },
+      ],
       returnType: "void",
       statements: [
         {
           kind: "text",
           lines: [
             "switch (name) {",
-            ...table.filter(([, t]) => t.writable).flatMap(([name, t]) => [
-              `  case ${quote(name)}:`,
-              `    return fill(${views[t.type.dtype]}, ${t.offset / bytesPer(t.type.dtype)}, ${elementCount(t.type.shape)}, name, values);`,
-            ]),
+            ...table
+              .filter(([, t]) => t.writable)
+              .flatMap(([name, t]) => [
+                `  case ${quote(name)}:`,
+                `    return fill(${views[t.type.dtype]}, ${t.offset / bytesPer(t.type.dtype)}, ${elementCount(t.type.shape)}, name, values);`,
+              ]),
             "  default:",
             "    throw new RangeError(`no parameter or state is called ${name}`);",
             "}",
@@ -391,7 +437,11 @@ function api(unit: Unit): StatementDoc[] {
       kind: "text",
       lines: [
         `${runName("init")}(${unit.batch});`,
-        `return { inputs, scalars, index: { ${index.join(", ")} }, read, write, step, evaluate, predict${entryNames(unit).map((e) => `, ${e.method}`).join("")} };`,
+        `return { inputs, scalars, index: { ${index.join(", ")} }, read, write, step, evaluate, predict${entryNames(
+          unit,
+        )
+          .map((e) => `, ${e.method}`)
+          .join("")} };`,
       ],
     },
   ];
@@ -465,13 +515,20 @@ export function literal(value: unknown, depth: number): string[] {
         return [`${objectKey(k)}: ${first}`, ...rest];
       });
   const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
-  return [open, ...inner.flatMap((lines) => lines.map((line, i) => `  ${line}${i === lines.length - 1 ? "," : ""}`)), close];
+  return [
+    open,
+    ...inner.flatMap((lines) => lines.map((line, i) => `  ${line}${i === lines.length - 1 ? "," : ""}`)),
+    close,
+  ];
 }
 
 function flatLiteral(value: unknown): string {
   if (typeof value === "string") return quote(value);
-  if (typeof value === "number" && !Number.isFinite(value)) return value > 0 ? "Infinity" : value < 0 ? "-Infinity" : "NaN";
+  if (typeof value === "number" && !Number.isFinite(value))
+    return value > 0 ? "Infinity" : value < 0 ? "-Infinity" : "NaN";
   if (typeof value !== "object" || value === null) return String(value);
   if (Array.isArray(value)) return `[${value.map(flatLiteral).join(", ")}]`;
-  return `{ ${Object.entries(value).map(([k, v]) => `${objectKey(k)}: ${flatLiteral(v)}`).join(", ")} }`;
+  return `{ ${Object.entries(value)
+    .map(([k, v]) => `${objectKey(k)}: ${flatLiteral(v)}`)
+    .join(", ")} }`;
 }

@@ -1,13 +1,14 @@
 // Module document -> text through ts-morph: what `nnc build` writes. One source file from one structure, no formatting pass.
 // ts-morph is large, so it is loaded when first needed.
-import type { OptionalKind, FunctionDeclarationStructure, StatementStructures, WriterFunction } from "ts-morph";
+import type { FunctionDeclarationStructure, OptionalKind, StatementStructures, WriterFunction } from "ts-morph";
 import type { ModuleDoc, StatementDoc } from "../module-doc.ts";
 import { constLines } from "./plain.ts";
 
 export async function printWithTsMorph(fileName: string, doc: ModuleDoc): Promise<string> {
   const { IndentationText, NewLineKind, Project, StructureKind } = await import("ts-morph");
 
-  const docsOf = (docs: readonly string[]): string[] => (docs.length === 0 ? [] : [docs.length === 1 ? docs[0]! : `\n${docs.join("\n")}`]);
+  const docsOf = (docs: readonly string[]): string[] =>
+    docs.length === 0 ? [] : [docs.length === 1 ? docs[0]! : `\n${docs.join("\n")}`];
   const structure = (s: StatementDoc): StatementStructures | string => {
     switch (s.kind) {
       case "text":
@@ -36,14 +37,22 @@ export async function printWithTsMorph(fileName: string, doc: ModuleDoc): Promis
     name: s.name,
     isExported: s.exported ?? false,
     docs: docsOf(s.docs),
-    parameters: s.parameters.map((p) => ({ name: p.name, type: p.type, ...(p.initializer === undefined ? {} : { initializer: p.initializer }) })),
+    parameters: s.parameters.map((p) => ({
+      name: p.name,
+      type: p.type,
+      ...(p.initializer === undefined ? {} : { initializer: p.initializer }),
+    })),
     returnType: s.returnType,
     statements: interleave(s.statements.map(structure)),
   });
   /** A blank line between neighbours, as in hand-written code; ts-morph itself puts one between two declarations. */
   const blank: WriterFunction = (writer) => writer.blankLineIfLastNot();
-  const interleave = (items: readonly (StatementStructures | string)[]): (StatementStructures | string | WriterFunction)[] =>
-    items.flatMap((item, i) => (i === 0 || (typeof item !== "string" && typeof items[i - 1] !== "string") ? [item] : [blank, item]));
+  const interleave = (
+    items: readonly (StatementStructures | string)[],
+  ): (StatementStructures | string | WriterFunction)[] =>
+    items.flatMap((item, i) =>
+      i === 0 || (typeof item !== "string" && typeof items[i - 1] !== "string") ? [item] : [blank, item],
+    );
 
   const project = new Project({
     useInMemoryFileSystem: true,

@@ -7,7 +7,13 @@ export function printPlain(doc: ModuleDoc, types: boolean): string {
 }
 
 function join(statements: readonly StatementDoc[], types: boolean, depth: number): string {
-  return statements.map((s) => statement(s, types).map((line) => indent(line, depth)).join("\n")).join("\n\n");
+  return statements
+    .map((s) =>
+      statement(s, types)
+        .map((line) => indent(line, depth))
+        .join("\n"),
+    )
+    .join("\n\n");
 }
 
 const indent = (line: string, depth: number): string => (line === "" ? "" : "  ".repeat(depth) + line);
@@ -25,7 +31,9 @@ function statement(s: StatementDoc, types: boolean): string[] {
         ...docLines(s.docs),
         `export interface ${s.name} {`,
         ...s.properties.flatMap((p) => [...docLines(p.docs), `readonly ${p.name}: ${p.type};`]).map(inner),
-        ...s.methods.flatMap((m) => [...docLines(m.docs), `${m.name}(${parameterList(m.parameters, true)}): ${m.returnType};`]).map(inner),
+        ...s.methods
+          .flatMap((m) => [...docLines(m.docs), `${m.name}(${parameterList(m.parameters, true)}): ${m.returnType};`])
+          .map(inner),
         "}",
       ];
     case "const":

@@ -1,6 +1,7 @@
 // Loop language -> lines of JavaScript (which are TypeScript too: bodies need no annotations). Knows no ops, no tiling, no policy.
-import type { Buffer, Index, Loop, Place, Procedure, Scalar } from "../loops.ts";
+
 import type { Dim, Storage } from "../../ir/types.ts";
+import type { Buffer, Index, Loop, Place, Procedure, Scalar } from "../loops.ts";
 
 const views: Record<Storage, string> = { f32: "f32", i32: "i32", bool: "u8", u8: "u8" };
 
@@ -14,23 +15,54 @@ const atom = (text: string): Piece => ({ text, level: 20 });
 const wrap = (piece: Piece, level: number): string => (piece.level >= level ? piece.text : `(${piece.text})`);
 
 const infix = new Map([
-  ["or", { sign: "||", level: 3 }], ["and", { sign: "&&", level: 4 }],
-  ["eq", { sign: "===", level: 8 }], ["ne", { sign: "!==", level: 8 }],
-  ["lt", { sign: "<", level: 9 }], ["le", { sign: "<=", level: 9 }], ["gt", { sign: ">", level: 9 }], ["ge", { sign: ">=", level: 9 }],
-  ["add", { sign: "+", level: 11 }], ["sub", { sign: "-", level: 11 }],
-  ["mul", { sign: "*", level: 12 }], ["div", { sign: "/", level: 12 }],
+  ["or", { sign: "||", level: 3 }],
+  ["and", { sign: "&&", level: 4 }],
+  ["eq", { sign: "===", level: 8 }],
+  ["ne", { sign: "!==", level: 8 }],
+  ["lt", { sign: "<", level: 9 }],
+  ["le", { sign: "<=", level: 9 }],
+  ["gt", { sign: ">", level: 9 }],
+  ["ge", { sign: ">=", level: 9 }],
+  ["add", { sign: "+", level: 11 }],
+  ["sub", { sign: "-", level: 11 }],
+  ["mul", { sign: "*", level: 12 }],
+  ["div", { sign: "/", level: 12 }],
 ]);
 
 const mathFunctions = new Map([
-  ["abs", "Math.abs"], ["exp", "Math.exp"], ["expm1", "Math.expm1"], ["log", "Math.log"], ["log1p", "Math.log1p"],
-  ["sqrt", "Math.sqrt"], ["tanh", "Math.tanh"], ["sin", "Math.sin"], ["cos", "Math.cos"], ["floor", "Math.floor"], ["sign", "Math.sign"],
-  ["pow", "Math.pow"], ["min", "Math.min"], ["max", "Math.max"],
-  ["erf", "erf"], ["sigmoid", "sigmoid"], ["softplus", "softplus"], ["mod", "floorMod"],
-  ["uniform", "uniformOf"], ["normal", "normalOf"],
+  ["abs", "Math.abs"],
+  ["exp", "Math.exp"],
+  ["expm1", "Math.expm1"],
+  ["log", "Math.log"],
+  ["log1p", "Math.log1p"],
+  ["sqrt", "Math.sqrt"],
+  ["tanh", "Math.tanh"],
+  ["sin", "Math.sin"],
+  ["cos", "Math.cos"],
+  ["floor", "Math.floor"],
+  ["sign", "Math.sign"],
+  ["pow", "Math.pow"],
+  ["min", "Math.min"],
+  ["max", "Math.max"],
+  ["erf", "erf"],
+  ["sigmoid", "sigmoid"],
+  ["softplus", "softplus"],
+  ["mod", "floorMod"],
+  ["uniform", "uniformOf"],
+  ["normal", "normalOf"],
 ]);
 
 /** Names of helpers that a text of this printer may call; the emitter brings along those that occur. */
-export const helperRoots: readonly string[] = ["erf", "sigmoid", "softplus", "floorMod", "uniformOf", "normalOf", "streamA", "streamB"];
+export const helperRoots: readonly string[] = [
+  "erf",
+  "sigmoid",
+  "softplus",
+  "floorMod",
+  "uniformOf",
+  "normalOf",
+  "streamA",
+  "streamB",
+];
 
 export const dimText = (dim: Dim): string =>
   typeof dim === "number" ? String(dim) : dim.perRow === 1 ? "N" : `${dim.perRow} * N`;
@@ -76,7 +108,8 @@ function statement(loop: Loop, buffers: ReadonlyMap<string, Buffer>): string[] {
 function assignment(name: string, value: Scalar, buffers: ReadonlyMap<string, Buffer>): string {
   if (value.kind === "call" && value.dtype === "f32" && (value.fn === "add" || value.fn === "mul")) {
     const [first, second] = value.args;
-    if (first?.kind === "var" && first.name === name) return `${name} ${value.fn === "add" ? "+=" : "*="} ${print(second!, buffers).text}`;
+    if (first?.kind === "var" && first.name === name)
+      return `${name} ${value.fn === "add" ? "+=" : "*="} ${print(second!, buffers).text}`;
   }
   return `${name} = ${print(value, buffers).text}`;
 }
@@ -91,7 +124,9 @@ export function print(scalar: Scalar, buffers: ReadonlyMap<string, Buffer>): Pie
     case "index":
       return index(scalar.index);
     case "size":
-      return typeof scalar.dim === "number" || scalar.dim.perRow === 1 ? atom(dimText(scalar.dim)) : { text: dimText(scalar.dim), level: 12 };
+      return typeof scalar.dim === "number" || scalar.dim.perRow === 1
+        ? atom(dimText(scalar.dim))
+        : { text: dimText(scalar.dim), level: 12 };
     case "whole":
       return { text: `${dimText(scalar.of)} - ${wrap(atomOrProduct(scalar.of), 12)} % ${scalar.tile}`, level: 11 };
     case "load": {
@@ -104,7 +139,10 @@ export function print(scalar: Scalar, buffers: ReadonlyMap<string, Buffer>): Pie
   }
 }
 
-const atomOrProduct = (dim: Dim): Piece => ({ text: dimText(dim), level: typeof dim === "number" || dim.perRow === 1 ? 20 : 11 });
+const atomOrProduct = (dim: Dim): Piece => ({
+  text: dimText(dim),
+  level: typeof dim === "number" || dim.perRow === 1 ? 20 : 11,
+});
 
 function number(value: number, dtype: string): Piece {
   if (dtype === "bool") return atom(value === 0 ? "false" : "true");

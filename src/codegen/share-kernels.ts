@@ -1,0 +1,168 @@
+// Kernels that differ only in where their operands lie become one function with offsets as arguments, so that emitted bytes grow
+// with the number of different kernels: twelve equal blocks are one block's code. Contract: exact.
+import { keyHash } from "../base/random.ts";
+import type { ValueId } from "../ir/stage.ts";
+import type { HostProgram } from "./host.ts";
+import type { Index, Loop, Place, Procedure, Scalar } from "./loops.ts";
+import { bytesPer, type Plan, type Program } from "./plan.ts";
+
+/** One emitted function. */
+export interface SharedFunction {
+  readonly name: string;
+  /** The program whose kernel came first. */
+  readonly program: string;
+  readonly procedure: Procedure;
+  /** What a name at the head of the procedure stands for: a number, or an argument. */
+  readonly bindings: ReadonlyMap<string, number | "argument">;
+  /** How many calls there are. */
+  readonly calls: number;
+}
+
+export interface KernelCall {
+  readonly name: string;
+  /** After N: offsets in elements, places of scalars, stream keys. */
+  readonly args: readonly number[];
+}
+
+export interface SharedKernels {
+  readonly functions: readonly SharedFunction[];
+  /** Per program, in the order in which kernels run. */
+  readonly calls: ReadonlyMap<string, readonly KernelCall[]>;
+}
+
+interface Member {
+  readonly program: string;
+  readonly procedure: Procedure;
+  readonly name: string;
+  /** Head names with their numbers: buffers, then host values, then streams. */
+  readonly head: readonly (readonly [name: string, number: number])[];
+}
+
+type HostedProgram = Program & { readonly host: HostProgram };
+
+/** Literal offsets are faster than arguments, so the training step keeps a kernel to itself unless it would repeat it this often. */
+const leastInStep = 3;
+
+export function shareKernels(
+  programs: readonly HostedProgram[],
+  plan: Plan,
+  nameOf: (program: string, procedure: Procedure) => string,
+): SharedKernels {
+  const groups = new Map<string, Member[]>();
+  for (const program of programs) {
+    for (const procedure of program.procedures) {
+      const member = {
+        program: program.name,
+        procedure,
+        name: nameOf(program.name, procedure),
+        head: headOf(program, procedure, plan),
+      };
+      const place = program.name === "step" ? "step" : "other";
+      const shape = `${place} ${canonicalText(procedure)}`;
+      groups.set(shape, [...(groups.get(shape) ?? []), member]);
+    }
+  }
+  const functions = new Map<string, SharedFunction>();
+  const callOf = new Map<Procedure, KernelCall>();
+  for (const [shape, members] of groups) {
+    const apart = shape.startsWith("step") && members.length < leastInStep;
+    for (const same of apart ? members.map((m) => [m]) : [members]) {
+      const first = same[0]!;
+      const varies = first.head.map((_, i) => same.some((m) => m.head[i]![1] !== first.head[i]![1]));
+      functions.set(first.name, {
+        name: first.name,
+        program: first.program,
+        procedure: first.procedure,
+        bindings: new Map(first.head.map(([name, number], i) => [name, varies[i] ? "argument" : number])),
+        calls: same.length,
+      });
+      for (const member of same) {
+        callOf.set(member.procedure, {
+          name: first.name,
+          args: member.head.flatMap(([, number], i) => (varies[i] ? [number] : [])),
+        });
+      }
+    }
+  }
+  return {
+    functions: [...functions.values()],
+    calls: new Map(programs.map((p) => [p.name, p.procedures.map((procedure) => callOf.get(procedure)!)])),
+  };
+}
+
+function headOf(program: HostedProgram, procedure: Procedure, plan: Plan): Member["head"] {
+  const offsets = plan.offsets.get(program.name)!;
+  const offsetOf = (value: ValueId): number => offsets.get(value)!;
+  return [
+    ...procedure.buffers.map((b) => [b.name, offsetOf(b.value) / bytesPer(b.storage)] as const),
+    ...procedure.hosts.map((h) => [h.name, program.host.places.get(h.value)!] as const),
+    ...procedure.streams.map((s) => [s.a, keyHash(s.key)] as const),
+  ];
+}
+
+/** The procedure with its names replaced by the order in which they occur: equal for kernels that differ only in names. */
+function canonicalText(procedure: Procedure): string {
+  const names = new Map<string, string>();
+  const rename = (name: string): string => {
+    let known = names.get(name);
+    if (known === undefined) {
+      known = `v${names.size}`;
+      names.set(name, known);
+    }
+    return known;
+  };
+  const head = [
+    procedure.buffers.map((b) => [rename(b.name), b.storage]),
+    procedure.hosts.map((h) => rename(h.name)),
+    procedure.streams.map((s) => [rename(s.a), rename(s.b)]),
+  ];
+  return JSON.stringify([head, procedure.body.map((loop) => renameLoop(loop, rename))]);
+}
+
+function renameLoop(loop: Loop, rename: (name: string) => string): Loop {
+  const scalar = (s: Scalar): Scalar => renameScalar(s, rename);
+  switch (loop.kind) {
+    case "for":
+      return {
+        ...loop,
+        from: scalar(loop.from),
+        to: scalar(loop.to),
+        variable: rename(loop.variable),
+        body: loop.body.map((inner) => renameLoop(inner, rename)),
+      };
+    case "let":
+    case "assign":
+      return { ...loop, value: scalar(loop.value), name: rename(loop.name) };
+    case "store":
+      return { ...loop, buffer: rename(loop.buffer), at: renamePlace(loop.at, rename), value: scalar(loop.value) };
+    case "if":
+      return { ...loop, condition: scalar(loop.condition), then: loop.then.map((inner) => renameLoop(inner, rename)) };
+    case "comment":
+      return loop;
+  }
+}
+
+function renameScalar(s: Scalar, rename: (name: string) => string): Scalar {
+  switch (s.kind) {
+    case "var":
+      return { ...s, name: rename(s.name) };
+    case "index":
+      return { ...s, index: renameIndex(s.index, rename) };
+    case "load":
+      return { ...s, buffer: rename(s.buffer), at: renamePlace(s.at, rename) };
+    case "call":
+      return { ...s, args: s.args.map((arg) => renameScalar(arg, rename)) };
+    default:
+      return s;
+  }
+}
+
+const renamePlace = (place: Place, rename: (name: string) => string): Place => ({
+  index: renameIndex(place.index, rename),
+  computed: place.computed.map((c) => ({ ...c, value: renameScalar(c.value, rename) })),
+});
+
+const renameIndex = (index: Index, rename: (name: string) => string): Index => ({
+  ...index,
+  terms: index.terms.map((t) => ({ ...t, variable: rename(t.variable) })),
+});
