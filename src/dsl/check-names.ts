@@ -1,17 +1,18 @@
 // Checks the names in every body of the user's files, called or not: unknown names, second bindings, sizes, cycles of
 // calls. After it an unknown name is silent, so that one mistake is told once. Depth is bounded by the parser.
-import { diagnose, type Note, type Reporter } from "../base/diagnostic.ts";
+import { diagnose, type Reporter } from "../base/diagnostic.ts";
 import { names } from "../base/diagnostics/names.ts";
 import { types } from "../base/diagnostics/types.ts";
 import type { Span } from "../base/span.ts";
 import { textOf } from "../base/span.ts";
 import { suggest } from "../base/suggest.ts";
 import type { Block, Body, Branch, Decl, Expr, Item, Name, Param, Result, Size, Stmt, Type } from "./ast.ts";
+import { checkCycles } from "./check-cycles.ts";
 import { dtypes } from "./elaborate/builtin.ts";
 import { builtins } from "./elaborate/builtins.ts";
 import { specialNames } from "./elaborate/special-names.ts";
 import { candidates, type FileScope, lookUp, type NamedDecl } from "./resolve.ts";
-import { rootsOf, visitAll } from "./walk.ts";
+import { visitAll } from "./walk.ts";
 
 type Kind = "body" | "round" | "side";
 
@@ -327,51 +328,4 @@ class Checker {
     for (let at: Scope | undefined = this.locals; at; at = at.outer) found.push(...at.names.keys());
     return [...found, ...candidates(this.file), ...builtins.keys(), ...specialNames.keys()];
   }
-}
-
-/** A function that reaches itself through names has no end: there is no recursion. Reports each cycle once. */
-function checkCycles(scope: FileScope, reporter: Reporter): ReadonlySet<NamedDecl> {
-  const endless = new Set<NamedDecl>();
-  const done = new Set<NamedDecl>();
-  const next = (decl: NamedDecl): NamedDecl[] => {
-    const own = new Set("params" in decl ? decl.params.map((param) => param.name.text) : []);
-    const found: NamedDecl[] = [];
-    for (const root of rootsOf(decl)) {
-      visitAll(root, (node) => {
-        if (node.kind === "bind") for (const { text } of node.names) own.add(text);
-        if (node.kind !== "name" || own.has(node.name)) return;
-        const global = scope.names.get(node.name);
-        if (global?.kind === "decl") found.push(global.decl);
-      });
-    }
-    return found;
-  };
-  for (const start of scope.decls) {
-    if (!("name" in start) || start.kind === "metric" || done.has(start)) continue;
-    const path = new Set<NamedDecl>();
-    const work: { readonly decl: NamedDecl; readonly rest: NamedDecl[] }[] = [];
-    const enter = (decl: NamedDecl): void => {
-      done.add(decl);
-      path.add(decl);
-      work.push({ decl, rest: next(decl) });
-    };
-    enter(start);
-    for (let top = work.at(-1); top; top = work.at(-1)) {
-      const decl = top.rest.shift();
-      if (!decl) {
-        work.pop();
-        path.delete(top.decl);
-      } else if (path.has(decl)) {
-        const open = [...path];
-        const cycle = [...open.slice(open.indexOf(decl)), decl];
-        for (const part of cycle) endless.add(part);
-        const notes: Note[] = cycle
-          .slice(1, -1)
-          .map((d) => ({ message: `\`${d.name.text}\` is part of it`, span: d.name.span }));
-        const text = cycle.map((d) => d.name.text).join(" -> ");
-        reporter.add(diagnose(names, "name/recursion", decl.name.span, { name: decl.name.text, cycle: text }, notes));
-      } else if (!done.has(decl)) enter(decl);
-    }
-  }
-  return endless;
 }

@@ -78,6 +78,10 @@ export const sizeValue = (dim: Dim): Value =>
 export const isPoisoned = (value: Value): boolean =>
   value.kind === "poison" || (value.kind === "list" && value.poisoned);
 
+/** Enough digits to recognise a number. */
+const numberText = (value: number): string =>
+  Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+
 /** How many items the text of a list shows. */
 const shownItems = 6;
 
@@ -90,7 +94,7 @@ export const nameOf = (value: FunctionValue): string => functionName(value.targe
 export function describe(value: Value): string {
   switch (value.kind) {
     case "number":
-      return `the number ${value.value}`;
+      return `the number ${numberText(value.value)}`;
     case "rows":
       return dimText({ perRow: value.multiple });
     case "bool":

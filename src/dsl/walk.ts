@@ -7,7 +7,7 @@ const typeParts = (type: Type | undefined): Node[] =>
   type?.kind === "tensor" ? [...type.sizes, ...(type.bound ? [type.bound] : [])] : [];
 
 /** Direct parts of a node. */
-export function partsOf(node: Node | Branch): readonly Node[] {
+function partsOf(node: Node | Branch): readonly Node[] {
   switch (node.kind) {
     case "number":
     case "string":

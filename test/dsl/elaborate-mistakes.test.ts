@@ -189,3 +189,23 @@ train {
     );
   });
 });
+
+describe("one mistake", () => {
+  it("inside a library call leaves no second one behind", () => {
+    expect(codes("model m(x: [N, 10]) { attention(x, 3) }\n")).toEqual(["shape/size"]);
+    expect(codes("model m(x: [N, 10]) { scaled_attention(x, x, undefined_name) |> from_heads }\n")).toEqual([
+      "name/unknown",
+    ]);
+    expect(codes("fn f(x: [.., n], k) = reshape(x, [.., n]) * k\nmodel m(x: [N, 10]) { f(k = 2) }\n")).toEqual([
+      "type/missing-argument",
+    ]);
+  });
+
+  it("of words that the parser dropped is not told again", () => {
+    for (const text of ["model m(x: [N, 4]) { x + }\n", "model m(x: [N, 4]) {\n  h = relu(x\n  h\n}\n"]) {
+      const found = codes(text);
+      expect(found.length, text).toBe(1);
+      expect(found[0]).toMatch(/^syntax\//);
+    }
+  });
+});

@@ -102,7 +102,7 @@ export const shapes = {
   "shape/size": entry<{ what: string; got: string; text: string }>({
     severity: "error",
     message: ({ what, got, text }) =>
-      `${what} must be a whole number from 1, or a multiple of N; \`${text}\` is ${got}.`,
+      `${what} is ${got} (\`${text}\`); it must be a whole number from 1, or a multiple of N.`,
     help: () => "Sizes such as `N + 1` do not exist; `2 * N` does. Check that a division is exact.",
     page: {
       explain:

@@ -212,7 +212,7 @@ export class BuiltinCall implements Site {
   }
 }
 
-export function knownNumber(site: Site, operand: Operand, what: string): number | undefined {
+function knownNumber(site: Site, operand: Operand, what: string): number | undefined {
   const { value, span } = operand;
   if (value.kind === "number") return value.value;
   if (value.kind === "poison") return undefined;

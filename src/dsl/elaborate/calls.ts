@@ -21,7 +21,7 @@ import { gradTargetsOf } from "../walk.ts";
 import { type Builtin, BuiltinCall } from "./builtin.ts";
 import { type Frame, type Hint, type OptimizerSite, originOf, report, segment } from "./context.ts";
 import { here, type Operand, plain } from "./make.ts";
-import { type Bound, checkResult, matchSignature } from "./signature.ts";
+import { type Bound, checkResult, forgetSizes, matchSignature } from "./signature.ts";
 
 export interface CallSite {
   readonly frame: Frame;
@@ -150,7 +150,7 @@ function callBuiltin(site: CallSite, builtin: Builtin, args: readonly FilledArg[
 }
 
 /** `linear(x, m, use_bias = …)`, for messages. */
-export const signatureText = (decl: FnDecl): string =>
+const signatureText = (decl: FnDecl): string =>
   `${decl.name.text}(${decl.params.map(({ name, default: preset }) => (preset ? `${name.text} = …` : name.text)).join(", ")})`;
 
 const isDeclared = (param: Param): ParamShape => ({ name: param.name.text, optional: param.default !== undefined });
@@ -187,6 +187,7 @@ function callDeclared(
     ...(caller.initShape ? { initShape: caller.initShape } : {}),
     ...(caller.optimizer ? { optimizer: caller.optimizer } : {}),
     runs: new Map(),
+    unknownRuns: new Set(),
     gradTargets: gradTargetsOf(decl.body),
     counts: new Map(),
     rounds: "",
@@ -230,6 +231,7 @@ function bindParams(frame: Frame, decl: FnDecl, { given }: Arranged): void {
   for (const param of decl.params) {
     if (given.has(param.name.text)) continue;
     if (!param.default) {
+      forgetSizes(frame, param, inferring);
       set(param, poison);
       continue;
     }

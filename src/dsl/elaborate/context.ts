@@ -244,6 +244,8 @@ export interface Frame {
   readonly optimizer?: OptimizerSite;
   /** What `..` and `..rest` stand for in this signature. */
   readonly runs: Map<string, Shape>;
+  /** Runs that a mistaken argument would have told: what needs them is not reported again. */
+  readonly unknownRuns: Set<string>;
   /** Names that `grad` differentiates by: each is a variable of its own. */
   readonly gradTargets: ReadonlySet<string>;
   /** Calls so far of each function in this body, for `linear_0`. */
@@ -270,6 +272,7 @@ export const rootFrame = (
   frozen: false,
   use: { of: owner, use: ++pass.session.uses },
   runs: new Map(),
+  unknownRuns: new Set(),
   gradTargets,
   counts: new Map(),
   rounds: "",

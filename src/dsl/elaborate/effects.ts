@@ -11,7 +11,7 @@ import { report, shorten, userSpan } from "./context.ts";
 import { cast, constant, here, type Operand, toTensor } from "./make.ts";
 
 /** Whether `to` is among what `from` is computed from. */
-export function dependsOn(b: Builder, from: NodeId, to: NodeId): boolean {
+function dependsOn(b: Builder, from: NodeId, to: NodeId): boolean {
   const seen = new Set<NodeId>([from]);
   const work = [from];
   for (let id = work.pop(); id !== undefined; id = work.pop()) {

@@ -212,7 +212,7 @@ function listValue(frame: Frame, expr: Extract<Expr, { kind: "list" }>): Value {
 function runItems(frame: Frame, span: Span): Value[] | undefined {
   const run = frame.runs.get("");
   if (run) return run.map(sizeValue);
-  report(frame, diagnose(types, "type/no-run", span, {}));
+  if (!frame.unknownRuns.has("")) report(frame, diagnose(types, "type/no-run", span, {}));
   return undefined;
 }
 
@@ -278,7 +278,7 @@ function pipe(frame: Frame, expr: Extract<Expr, { kind: "pipe" }>, hint: Hint | 
 }
 
 /** Calls a stage with `first` in front of its own arguments. */
-export function throughStage(site: CallSite, stage: Expr, first: readonly HeldArg[]): Value {
+function throughStage(site: CallSite, stage: Expr, first: readonly HeldArg[]): Value {
   const { frame } = site;
   const { callee, args } = stageOf(frame, stage);
   return call(site, callee, stage.span, [...first, ...args]);

@@ -279,12 +279,7 @@ export function choose(site: Site, condition: NodeId, left: Operand, right: Oper
   return make(site, "where", [condition, ...nodes], {}, [site.span, left.span, right.span]);
 }
 
-/** A tensor in f32. */
-export function asFloat(site: Site, operand: Operand, what: string): NodeId | undefined {
-  const node = toTensor(site, operand, what);
-  return node === undefined ? undefined : cast(site, node, "f32");
-}
-
+/** A value as a tensor of an element type. */
 export const asDType = (site: Site, operand: Operand, what: string, dtype: DType): NodeId | undefined => {
   const node = toTensor(site, operand, what, dtype);
   return node === undefined ? undefined : cast(site, node, dtype);

@@ -51,8 +51,9 @@ export function writtenType(frame: Frame, type: Type): WrittenType | undefined {
       const run = frame.runs.get(size.name?.text ?? "");
       if (run) shape.push(...run);
       else {
-        report(frame, diagnose(shapes, "shape/run-unknown", size.span, { text: textOf(size.span) }));
         complete = false;
+        if (frame.unknownRuns.has(size.name?.text ?? "")) continue;
+        report(frame, diagnose(shapes, "shape/run-unknown", size.span, { text: textOf(size.span) }));
       }
       continue;
     }
@@ -124,6 +125,8 @@ export function matchSignature(frame: Frame, bounds: readonly Bound[], inferring
       values.set(param.name.text, mismatch(frame, bound, value, textOf(type.span), source ? [source] : [], problem));
     } else later.push({ bound, type, shape });
   }
+  for (const { param } of bounds)
+    if (values.get(param.name.text)!.kind === "poison") forgetSizes(frame, param, inferring);
   for (const { bound, type, shape } of later) {
     const value = values.get(bound.param.name.text)!;
     const wrong = checkRest(frame, type, shape, inferring);
@@ -134,6 +137,17 @@ export function matchSignature(frame: Frame, bounds: readonly Bound[], inferring
     values.set(bound.param.name.text, mismatch(frame, bound, value, textOf(type.span), notes, wrong));
   }
   return values;
+}
+
+/** What a mistaken argument would have told is unknown, and no further mistake. */
+export function forgetSizes(frame: Frame, { type }: Param, inferring: boolean): void {
+  if (type?.kind !== "tensor") return;
+  for (const size of type.sizes) {
+    if (size.kind === "run") frame.unknownRuns.add(size.name?.text ?? "");
+    else if (size.kind === "name" && inferring && isInferred(frame, size.name)) {
+      frame.locals.names.set(size.name, { value: poison, span: size.span });
+    }
+  }
 }
 
 /** The argument as a tensor of the element type that the parameter has. */
