@@ -97,7 +97,8 @@ function modelFile(module: Module, { given, lines }: Equations, isRandom: boolea
   const inputs = of("input").map(
     ({ slot, name, node }) => `${name}: ${columnType(module, slot) ?? typeText(node.type)}`,
   );
-  const types = results.map(({ name, type }) => `${name}: ${typeText(type)}`);
+  // No result of a model may be called `loss`.
+  const types = results.map(({ name, type, role }) => `${role === "loss" ? "value" : name}: ${typeText(type)}`);
   const declared = [
     ...of("param").map(({ name, node }) => `param ${name}: ${typeText(node.type)} = 0`),
     ...of("state").map(({ name, node }) => `state ${name}: ${typeText(node.type)} = 0`),

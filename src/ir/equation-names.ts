@@ -5,7 +5,7 @@ const reserved: readonly string[] = (
   "if then else and or not for in true false param state fn import N inf pi all training step epoch steps max min abs exp expm1 log " +
   "log1p sqrt rsqrt tanh sin cos erf floor sign sigmoid softplus where f32 i32 bool sum prod mean argmax argmin cumsum logsumexp " +
   "softmax log_softmax einsum reshape transpose broadcast pad concat flip gather pick one_hot iota tensor uniform normal conv2d " +
-  "max_pool avg_pool grad zeros load"
+  "max_pool avg_pool grad stop_gradient zeros load"
 ).split(" ");
 
 const plain = (wish: string): string => wish.replace(/[^A-Za-z0-9_]+/g, "_").replace(/^(?=\d)/, "_") || "_";

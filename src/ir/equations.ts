@@ -68,7 +68,7 @@ class Writer {
   private readonly names = new EquationNames();
   private readonly pieces: Piece[] = [];
   private readonly lined = new Set<NodeId>();
-  private readonly bindings = new Map<string, string>();
+  private readonly bindings = new Map<string, { readonly name: string; readonly hasLine: boolean }>();
   private readonly lines: Equation[] = [];
 
   constructor(graph: Graph, notation: Notation) {
@@ -159,18 +159,17 @@ class Writer {
   private bindingLine({ origins }: Node): Line {
     const origin = origins.find(({ label }) => label !== undefined);
     if (!origin) return { name: this.names.next("t"), role: "value" };
-    const name = this.bindingName(origin);
+    const name = this.bindingName(origin, origin.role !== "backward");
     if (origin.role !== "backward") return { name, role: "value" };
     return { name: this.names.claim(`d${name}`), role: "value", gradientOf: name };
   }
 
-  /** One name for a binding, whether its value or its gradient comes first. */
-  private bindingName({ label = "", path = [] }: Origin): string {
+  /** One name for a binding, whether its value or its gradient comes first; further values of a name in a loop get others. */
+  private bindingName({ label = "", path = [] }: Origin, isValue: boolean): string {
     const long = [...path, label].join(".");
     const known = this.bindings.get(long);
-    if (known !== undefined) return known;
-    const name = this.names.claim(label, long);
-    this.bindings.set(long, name);
+    const name = known === undefined || (isValue && known.hasLine) ? this.names.claim(label, long) : known.name;
+    this.bindings.set(long, { name, hasLine: isValue || known?.hasLine === true });
     return name;
   }
 }

@@ -57,7 +57,12 @@ const derivatives: ReadonlyMap<string, (site: Site, helper: Helper) => Piece> = 
       return gradient(poolText("avg_pool", x, node.attrs), ct!, x);
     },
   ],
-  ["max_pool_grad", ({ node, args: [x, ct] }) => gradient(poolText("max_pool", x!.text, node.attrs), ct!, x!.text)],
+  [
+    "max_pool_grad",
+    // The cotangent may itself be computed from x.
+    ({ node, args: [x, ct] }) =>
+      gradient(poolText("max_pool", x!.text, node.attrs), call("stop_gradient", ct!.text), x!.text),
+  ],
   [
     "max_pool_pick",
     ({ node, args: [x, u] }, helper) => {
