@@ -1,4 +1,5 @@
 // Writes src/dsl/cst.ts, the types of the concrete syntax tree, from the grammar: `node scripts/cst-types.mjs`.
+// With `--print` it only prints them.
 import { rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { generateCstDts } from "@chevrotain/cst-dts-gen";
@@ -24,4 +25,5 @@ const header =
   "// The types of the concrete syntax tree. Written by scripts/cst-types.mjs from grammar.ts; do not edit.\n" +
   "// Where a rule failed, children that these types promise may be absent.\n";
 const used = types.replace(", ICstVisitor", "");
-await writeFile(pathOf("../src/dsl/cst.ts"), header + used);
+if (process.argv.includes("--print")) process.stdout.write(header + used);
+else await writeFile(pathOf("../src/dsl/cst.ts"), header + used);

@@ -7,7 +7,8 @@ const mostEdits = 4;
 export function suggest(name: string, known: Iterable<string>): string | undefined {
   const lower = name.toLowerCase();
   let best: string | undefined;
-  let limit = Math.min(mostEdits, Math.max(1, Math.floor(name.length * 0.4))) + 1;
+  // One letter for another says nothing where the name is one letter.
+  let limit = Math.min(mostEdits, Math.max(name.length > 1 ? 1 : 0, Math.floor(name.length * 0.4))) + 1;
   for (const candidate of known) {
     if (candidate === name) continue;
     // Another case counts as half an edit, so that `Relu` finds `relu` before `gelu`.

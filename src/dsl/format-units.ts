@@ -118,7 +118,9 @@ export function unitsOf(source: Source, { cst, tokens, comments }: Concrete): Un
     }
     const before = units.at(-1);
     if (before && isNaming(before) && at === token.startOffset) {
-      before.isTight = before.token.startOffset === T.endOf(units.at(-2)!.token);
+      const named = units.at(-2)!;
+      // After a type, `k: [n] = 3`, there are always spaces.
+      before.isTight = named.rule === before.rule && before.token.startOffset === T.endOf(named.token);
     }
     units.push(unit);
     at = T.endOf(token);

@@ -48,8 +48,11 @@ export function parseConcrete(source: Source, limits: ParseLimits = defaultLimit
   return { cst, tokens: limited.tokens, comments: lexed.comments, diagnostics: inOrder(diagnostics) };
 }
 
-export function parse(source: Source, limits: ParseLimits = defaultLimits): Parsed {
-  const { cst, comments, diagnostics } = parseConcrete(source, limits);
+export const parse = (source: Source, limits: ParseLimits = defaultLimits): Parsed =>
+  treeOf(source, parseConcrete(source, limits));
+
+/** The tree of what was read, and with it the mistakes that only the tree shows. */
+export function treeOf(source: Source, { cst, comments, diagnostics }: Concrete): Parsed {
   const more: Diagnostic[] = [];
   const file = buildAst(source, cst, comments, (diagnostic) => more.push(diagnostic));
   return { file, diagnostics: more.length > 0 ? inOrder([...diagnostics, ...more]) : diagnostics };

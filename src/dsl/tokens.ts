@@ -92,7 +92,7 @@ export const RightBrace = mark("RightBrace", "}");
 
 /** Anything that starts as a number, so that `0x10` and `1.2.3` are one wrong number and not several tokens. */
 export const NumberText = createToken({ name: "NumberText", pattern: /\.?\d(?:[eE][+-]|\.(?!\.)|\w)*/ });
-export const StringText = createToken({ name: "StringText", pattern: /"(?:[^"\\\r\n]|\\[^\r\n])*"?/ });
+export const StringText = createToken({ name: "StringText", pattern: /"(?:[^"\\\r\n]|\\[^\r\n]?)*"?/ });
 export const Newline = createToken({ name: "Newline", pattern: /\r?\n/, line_breaks: true });
 const Space = createToken({ name: "Space", pattern: /[ \t\r\f\ufeff]+/, group: Lexer.SKIPPED });
 const Comment = createToken({ name: "Comment", pattern: /#[^\r\n]*/, group: "comments" });
