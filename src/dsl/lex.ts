@@ -68,7 +68,7 @@ const escapes: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The characters of a string's inside; calls `wrong` for each escape that does not exist. */
-export function unescapeString(inside: string, wrong: (written: string, at: number) => void): string {
+function unescapeString(inside: string, wrong: (written: string, at: number) => void): string {
   return inside.replace(
     /\\(?:u([0-9a-fA-F]{4})|([\s\S]))/g,
     (written, hex: string | undefined, letter: string, at: number) => {

@@ -56,7 +56,7 @@ function resultsText(results: readonly Result[]): string {
   return results.length === 1 && !results[0]!.name ? texts[0]! : `(${texts.join(", ")})`;
 }
 
-export function typeText(type: Type): string {
+function typeText(type: Type): string {
   if (type.kind === "shapeof") return `${type.fn.text}(${type.of.text})`;
   const bound = type.bound ? ` < ${exprText(type.bound, "")}` : "";
   return `${type.dtype?.text ?? ""}[${type.sizes.map(sizeText).join(", ")}]${bound}`;

@@ -7,7 +7,7 @@ import { endsValue, isName } from "./brackets.ts";
 import * as T from "./tokens.ts";
 
 /** Words of other languages, with what to write here. */
-export const foreignWords: ReadonlyMap<string, string> = new Map([
+const foreignWords: ReadonlyMap<string, string> = new Map([
   ["def", "Functions are declared with `fn`."],
   ["function", "Functions are declared with `fn`."],
   ["func", "Functions are declared with `fn`."],
