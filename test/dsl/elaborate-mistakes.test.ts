@@ -180,6 +180,7 @@ train {
           }
           for (const { span, message, help } of check(changed.join("")).diagnostics) {
             expect(message).not.toContain("undefined");
+            expect(message).not.toContain("a mistake");
             expect(help ?? "").not.toContain("undefined");
             expect(span).toBeDefined();
           }

@@ -6,7 +6,7 @@ import { type Span, textOf } from "../../base/span.ts";
 import type { NodeId } from "../../ir/graph.ts";
 import type { Attrs } from "../../ir/op-def.ts";
 import type { Dim, DType, Shape, TensorType } from "../../ir/types.ts";
-import { describe, type Value } from "../values.ts";
+import { describe, isPoisoned, type Value } from "../values.ts";
 import { type Frame, report, shorten } from "./context.ts";
 import { make, type Operand, type Site, toTensor } from "./make.ts";
 import { asDType } from "./operators.ts";
@@ -215,7 +215,7 @@ export class BuiltinCall implements Site {
 function knownNumber(site: Site, operand: Operand, what: string): number | undefined {
   const { value, span } = operand;
   if (value.kind === "number") return value.value;
-  if (value.kind === "poison") return undefined;
+  if (isPoisoned(value)) return undefined;
   const facts = { what, got: describe(value), text: shorten(textOf(span)) };
   report(site.frame, diagnose(types, "type/known", span, facts));
   return undefined;
@@ -272,7 +272,7 @@ export function listMembers(site: Site, operand: Operand, what: string): Operand
 /** A value as one size. */
 export function asSize(site: Site, operand: Operand, what: string): Dim | undefined {
   const { value, span } = operand;
-  if (value.kind === "poison") return undefined;
+  if (isPoisoned(value)) return undefined;
   if (value.kind === "rows") return { perRow: value.multiple };
   if (value.kind === "number" && Number.isSafeInteger(value.value) && value.value > 0) return value.value;
   const facts = { what, got: describe(value), text: shorten(textOf(span)) };

@@ -30,7 +30,7 @@ export interface CallSite {
 }
 
 export function call(site: CallSite, callee: Value, calleeSpan: Span, args: readonly HeldArg[]): Value {
-  if (callee.kind === "poison") return poison;
+  if (isPoisoned(callee)) return poison;
   if (callee.kind !== "function") {
     return report(site.frame, diagnose(types, "type/not-callable", calleeSpan, { got: describe(callee) }));
   }
@@ -200,7 +200,7 @@ function callDeclared(
 }
 
 function trainingOf(site: CallSite, operand: Operand | undefined): boolean | undefined {
-  if (!operand || operand.value.kind === "poison") return undefined;
+  if (!operand || isPoisoned(operand.value)) return undefined;
   if (operand.value.kind === "bool") return operand.value.value;
   const facts = { what: "training", expected: "true or false, known when compiled", got: describe(operand.value) };
   report(site.frame, diagnose(types, "type/expected", operand.span, facts));
@@ -270,6 +270,7 @@ export function checkResults(
   const [single] = results;
   if (results.length === 1) return checkResult(frame, `the result of ${name}`, single!.type, { value, span: bodySpan });
   if (value.kind !== "list" || value.items.length !== results.length) {
+    if (isPoisoned(value)) return poison;
     const facts = { fn: name, count: results.length, got: describe(value) };
     return report(frame, diagnose(types, "type/result-count", bodySpan, facts));
   }

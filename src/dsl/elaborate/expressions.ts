@@ -10,7 +10,7 @@ import type { NodeId } from "../../ir/graph.ts";
 import { dimText } from "../../ir/types.ts";
 import type { Arg, Branch, Expr, Item } from "../ast.ts";
 import { type Global, lookUp } from "../resolve.ts";
-import { describe, type HeldArg, list, number, poison, sizeValue, tensorValue, truth, type Value } from "../values.ts";
+import { describe, type HeldArg, isPoisoned, list, number, poison, sizeValue, tensorValue, truth, type Value } from "../values.ts";
 import { wholeNumber } from "./builtin.ts";
 import { builtins } from "./builtins.ts";
 import { type CallSite, call } from "./calls.ts";
@@ -159,7 +159,7 @@ function topLevel(pass: Pass, { decl, scope }: Extract<Global, { kind: "decl" }>
     return override !== undefined ? number(override) : value === undefined ? poison : number(value);
   }
   if (given.value.kind !== "number") {
-    if (given.value.kind === "poison") return poison;
+    if (isPoisoned(given.value)) return poison;
     const facts = { what: `hyper ${name}`, expected: "a number known when compiled", got: describe(given.value) };
     return report(frame, diagnose(types, "type/expected", written.span, facts));
   }
@@ -175,7 +175,7 @@ function topLevel(pass: Pass, { decl, scope }: Extract<Global, { kind: "decl" }>
 function member(frame: Frame, expr: Extract<Expr, { kind: "member" }>): Value {
   const value = expression(frame, expr.value);
   const name = expr.name.text;
-  if (value.kind === "poison") return poison;
+  if (isPoisoned(value)) return poison;
   if (value.kind === "namespace") {
     const global = value.scope.names.get(name) ?? value.scope.imported.get(name);
     if (global) return globalValue(frame, name, global, expr.span);

@@ -6,7 +6,7 @@ import { type Span, textOf } from "../../base/span.ts";
 import type { Builder, NodeId } from "../../ir/graph.ts";
 import type { Attrs, ShapeError } from "../../ir/op-def.ts";
 import { type Dim, type DType, dimText, type Shape, sameDim, type TensorType, typeText } from "../../ir/types.ts";
-import { describe, poison, type TensorValue, tensorValue, type Value } from "../values.ts";
+import { describe, isPoisoned, poison, type TensorValue, tensorValue, type Value } from "../values.ts";
 import { type Frame, originOf, report, shorten } from "./context.ts";
 
 /** Where nodes are made: for their origin, and for what is said when they cannot be. */
@@ -137,6 +137,7 @@ export function toTensor(site: Site, operand: Operand, what: string, dtype?: DTy
     case "poison":
       return undefined;
     default:
+      if (isPoisoned(value)) return undefined;
       report(
         site.frame,
         diagnose(types, "type/tensor", operand.span, { what, got: describe(value), isList: value.kind === "list" }),

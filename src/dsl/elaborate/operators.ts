@@ -6,7 +6,7 @@ import { textOf } from "../../base/span.ts";
 import type { NodeId } from "../../ir/graph.ts";
 import { type Dim, type DType, type Shape, sameDim, shapeText } from "../../ir/types.ts";
 import type { ChainOp, CompareOp } from "../ast.ts";
-import { describe, list, number, poison, tensorValue, truth, type Value } from "../values.ts";
+import { describe, isPoisoned, list, number, poison, tensorValue, truth, type Value } from "../values.ts";
 import { report, shorten } from "./context.ts";
 import { cast, factsOf, make, type Operand, plain, promote, type Site, standIn, toTensor } from "./make.ts";
 
@@ -45,6 +45,7 @@ export function arithmetic(site: Site, op: ArithmeticOp, left: Operand, right: O
   if (size) return size;
   for (const { value, span } of [left, right]) {
     if (value.kind === "tensor" || value.kind === "number" || value.kind === "rows" || value.kind === "bool") continue;
+    if (isPoisoned(value)) return poison;
     const facts = { op, got: describe(value), isList: value.kind === "list", text: shorten(textOf(span)) };
     return report(site.frame, diagnose(types, "type/operator", span, facts));
   }
@@ -183,6 +184,7 @@ export function compare(site: Site, op: CompareOp, left: Operand, right: Operand
   }
   for (const { value, span } of [left, right]) {
     if (numeric(value)) continue;
+    if (isPoisoned(value)) return poison;
     const facts = { op, got: describe(value), isList: value.kind === "list", text: shorten(textOf(span)) };
     return report(site.frame, diagnose(types, "type/operator", span, facts));
   }
@@ -224,7 +226,7 @@ export function negate(site: Site, operand: Operand): Value {
 /** The operand of `and`, `or`, `not` or a condition: a known truth, a bool tensor, or a report. */
 export function asTruth(site: Site, operand: Operand, what: string): boolean | NodeId | undefined {
   const { value, span } = operand;
-  if (value.kind === "poison") return undefined;
+  if (isPoisoned(value)) return undefined;
   if (value.kind === "bool") return value.value;
   if (value.kind === "tensor") {
     const node = toTensor(site, operand, what);
@@ -272,6 +274,7 @@ export function choose(site: Site, condition: NodeId, left: Operand, right: Oper
   }
   for (const { value, span } of [left, right]) {
     if (value.kind === "tensor" || value.kind === "number" || value.kind === "rows" || value.kind === "bool") continue;
+    if (isPoisoned(a) || isPoisoned(b)) return poison;
     return report(site.frame, diagnose(types, "type/sides", span, { left: describe(a), right: describe(b) }));
   }
   const nodes = promote(site, [left, right], "a side of `if`");

@@ -169,7 +169,7 @@ class Group {
     const { callee } = this.stage;
     const hint: Hint | undefined = callee.kind === "function" ? { kind: "bound", name: nameOf(callee) } : undefined;
     const value = call({ frame, span: entry.value.span, hint }, callee, entry.value.span, args);
-    if (value.kind === "poison") return [];
+    if (isPoisoned(value)) return [];
     if (value.kind !== "tensor" || !sameType(b.type(value.node), slot.type)) {
       const got = value.kind === "tensor" ? typeText(b.type(value.node)) : describe(value);
       report(

@@ -16,7 +16,7 @@ import {
 } from "../../ir/types.ts";
 import type { Expr, Param, Size, Type } from "../ast.ts";
 import { lookUp } from "../resolve.ts";
-import { describe, poison, sizeValue, tensorValue, type Value } from "../values.ts";
+import { describe, isPoisoned, poison, sizeValue, tensorValue, type Value } from "../values.ts";
 import { asSize, dtypes, wholeNumber } from "./builtin.ts";
 import { type Frame, findLocal, report, shorten } from "./context.ts";
 import { cast, dtypeOf, factsOf, type Operand, shapeOf, standIn, toTensor } from "./make.ts";
@@ -161,6 +161,7 @@ function asTyped(frame: Frame, { param, operand }: Bound, type: Type): Value {
     }
     return node === undefined ? poison : tensorValue(site.frame.pass.builder, node);
   }
+  if (isPoisoned(operand.value)) return poison;
   if (operand.value.kind !== "tensor") {
     const facts = { what: `\`${param.name.text}\` of ${frame.name}`, expected: `a tensor ${textOf(type.span)}` };
     return report(frame, diagnose(types, "type/expected", operand.span, { ...facts, got: describe(operand.value) }));

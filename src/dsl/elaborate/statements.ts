@@ -2,7 +2,7 @@
 import { diagnose } from "../../base/diagnostic.ts";
 import { types } from "../../base/diagnostics/types.ts";
 import type { Body, Expr, Stmt } from "../ast.ts";
-import { bindingText, describe, nothing, poison, type Value } from "../values.ts";
+import { bindingText, describe, isPoisoned, nothing, poison, type Value } from "../values.ts";
 import { listMembers } from "./builtin.ts";
 import { asVariable } from "./calls.ts";
 import { type Frame, findLocal, type Hint, type Locals, originOf, report } from "./context.ts";
@@ -76,6 +76,7 @@ function usable(frame: Frame, value: Value, expr: Expr): Value {
 function partOf(frame: Frame, statement: Extract<Stmt, { kind: "bind" }>, value: Value, index: number): Value {
   if (value.kind === "poison") return poison;
   if (value.kind === "list" && value.items.length === statement.names.length) return value.items[index]!;
+  if (isPoisoned(value)) return poison;
   const facts = {
     count: statement.names.length,
     got: describe(value),

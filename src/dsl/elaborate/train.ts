@@ -7,7 +7,7 @@ import { suggest } from "../../base/suggest.ts";
 import type { ConfigValue, DataConfig, TrainConfig } from "../../ir/module.ts";
 import type { Decl, Entry, Expr } from "../ast.ts";
 import type { FileScope } from "../resolve.ts";
-import { describe, type Value } from "../values.ts";
+import { describe, isPoisoned, type Value } from "../values.ts";
 import { listMembers, wholeNumber } from "./builtin.ts";
 import { type Frame, Pass, report, rootFrame, type Session } from "./context.ts";
 import { expression, heldArgs } from "./expressions.ts";
@@ -71,6 +71,7 @@ export function trainBlock(session: Session, scope: FileScope, decl: Extract<Dec
 }
 
 const expected = (frame: Frame, entry: Entry, what: string, wanted: string, value: Value): void => {
+  if (isPoisoned(value)) return;
   const facts = { what, expected: wanted, got: describe(value) };
   report(frame, diagnose(types, "type/expected", entry.value.span, facts));
 };
