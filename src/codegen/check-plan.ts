@@ -84,7 +84,7 @@ function accesses(procedure: Procedure): { reads: Set<ValueId>; writes: Set<Valu
       loops.push(...loop.body);
     } else if (loop.kind === "if") {
       scalars.push(loop.condition);
-      loops.push(...loop.then);
+      loops.push(...loop.body);
     } else if (loop.kind === "let" || loop.kind === "assign") scalars.push(loop.value);
     else if (loop.kind === "store") {
       writes.add(values.get(loop.buffer)!);

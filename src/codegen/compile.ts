@@ -47,7 +47,7 @@ export interface Unit {
   readonly manifest: Manifest;
 }
 
-const caps: Record<CompileOptions["target"], Caps> = { ts: { lanes: 1, accumulators: 8 } };
+const caps: Record<CompileOptions["target"], Caps> = { ts: { lanes: 1, accumulators: 12 } };
 
 /** Rows per call where nothing says more: a model without `train` and without N. */
 const defaultBatch = 1;

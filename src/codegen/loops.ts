@@ -70,7 +70,7 @@ export type Loop =
       readonly value: Scalar;
       readonly add: boolean;
     }
-  | { readonly kind: "if"; readonly condition: Scalar; readonly then: readonly Loop[] }
+  | { readonly kind: "if"; readonly condition: Scalar; readonly body: readonly Loop[] }
   | { readonly kind: "comment"; readonly text: string };
 
 export interface Procedure {

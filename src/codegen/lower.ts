@@ -249,7 +249,7 @@ class Lowering {
         {
           kind: "if",
           condition: { kind: "call", fn: best, dtype: "bool", args: [candidateVar, accumulator] },
-          then: [
+          body: [
             { kind: "assign", name: accumulators[i]!, value: candidateVar },
             { kind: "assign", name: winners[i]!, value: this.scalar(index, p) },
           ],

@@ -136,7 +136,7 @@ function renameLoop(loop: Loop, rename: (name: string) => string): Loop {
     case "store":
       return { ...loop, buffer: rename(loop.buffer), at: renamePlace(loop.at, rename), value: scalar(loop.value) };
     case "if":
-      return { ...loop, condition: scalar(loop.condition), then: loop.then.map((inner) => renameLoop(inner, rename)) };
+      return { ...loop, condition: scalar(loop.condition), body: loop.body.map((inner) => renameLoop(inner, rename)) };
     case "comment":
       return loop;
   }

@@ -15,7 +15,7 @@ export function shareSubexpressions(body: readonly Loop[], taken: Iterable<strin
 
 function hoistBlock(block: readonly Loop[], names: NameScope): Loop[] {
   return block.flatMap((loop) => {
-    if (loop.kind === "if") return [{ ...loop, then: hoistBlock(loop.then, names) }];
+    if (loop.kind === "if") return [{ ...loop, body: hoistBlock(loop.body, names) }];
     if (loop.kind !== "for") return [loop];
     return hoistFrom({ ...loop, body: hoistBlock(loop.body, names) }, names);
   });
@@ -60,7 +60,7 @@ function changesIn(body: readonly Loop[]): Changes {
     if (loop.kind === "for") {
       changes.variables.add(loop.variable);
       stack.push(...loop.body);
-    } else if (loop.kind === "if") stack.push(...loop.then);
+    } else if (loop.kind === "if") stack.push(...loop.body);
     else if (loop.kind === "let" || loop.kind === "assign") changes.variables.add(loop.name);
     else if (loop.kind === "store") changes.buffers.add(loop.buffer);
   }
@@ -125,7 +125,7 @@ function shareBlock(block: readonly Loop[], names: NameScope): Loop[] {
     };
     const shared = mapScalars(loop, replace);
     if (shared.kind === "for") result.push({ ...shared, body: names.scoped(() => shareBlock(shared.body, names)) });
-    else if (shared.kind === "if") result.push({ ...shared, then: shareBlock(shared.then, names) });
+    else if (shared.kind === "if") result.push({ ...shared, body: shareBlock(shared.body, names) });
     else result.push(shared);
     again.pass(loop);
   }
@@ -167,7 +167,35 @@ const isShareable = (s: Scalar): boolean =>
   s.kind === "load" ||
   (s.kind === "call" && (costOfFn(s.fn) >= 4 || (s.fn === "where" && s.args.some((a) => a.kind === "load"))));
 
-const keyOf = (s: Scalar): string => JSON.stringify(s);
+const keys = new WeakMap<Scalar, string>();
+
+/** A text that is equal for equal scalars; made once per object, from those of its parts. */
+function keyOf(s: Scalar): string {
+  let key = keys.get(s);
+  if (key === undefined) {
+    key = makeKey(s);
+    keys.set(s, key);
+  }
+  return key;
+}
+
+function makeKey(s: Scalar): string {
+  switch (s.kind) {
+    case "call":
+      return `${s.fn}:${s.dtype}(${s.args.map(keyOf).join(",")})`;
+    case "load":
+      return `${s.buffer}[${indexKey(s.at.index)}${s.at.computed.map((c) => `+${keyOf(c.value)}*${c.stride}`).join("")}]`;
+    case "index":
+      return `@${indexKey(s.index)}`;
+    case "var":
+      return s.name;
+    default:
+      return JSON.stringify(s);
+  }
+}
+
+const indexKey = (index: Index): string =>
+  `${index.const},${index.rows}${index.terms.map((t) => `,${t.variable}*${typeof t.mul === "number" ? t.mul : `${t.mul.perRow}N`}`).join("")}`;
 
 const nameFor = (s: Scalar): string => {
   if (s.kind === "load") return s.buffer;

@@ -10,7 +10,7 @@ import { printPlain } from "../../src/codegen/ts/plain.ts";
 import { perceptron } from "./hand-module.ts";
 
 /** Bytes per step: the least over 5 of (collect; heap; 30,000 steps; heap). */
-export const measure = `
+const measure = `
 import { create } from "./model.mjs";
 const trainer = create({ seed: 1 });
 for (const input of Object.values(trainer.inputs)) input.fill(1);
@@ -27,7 +27,7 @@ for (let round = 0; round < 5; round++) {
 console.log(least);
 `;
 
-export function bytesPerStep(library: string): number {
+function bytesPerStep(library: string): number {
   const folder = mkdtempSync(path.join(tmpdir(), "nnc-"));
   try {
     writeFileSync(path.join(folder, "model.mjs"), library);

@@ -58,7 +58,7 @@ describe("emitted programs", () => {
         expect(losses[0]).toBeCloseTo(truth.outputs.get("loss")!.data[0]!, 5);
         for (const [name, values] of params) {
           const expected = truth.updates.get(name)!.data;
-          values.forEach((v, i) => expect(Math.abs(v - expected[i]!)).toBeLessThan(2e-6));
+          for (const [i, v] of values.entries()) expect(Math.abs(v - expected[i]!)).toBeLessThan(2e-6);
         }
       });
     }
@@ -101,7 +101,7 @@ describe("emitted programs", () => {
       const plain = run(await trainerOf(module), module, 20, 7);
       const other = run(await trainerOf(module, options), module, 20, 7);
       if (tolerance === 0) expect(other).toEqual(plain);
-      else other.losses.forEach((l, i) => expect(Math.abs(l - plain.losses[i]!)).toBeLessThan(tolerance));
+      else for (const [i, l] of other.losses.entries()) expect(Math.abs(l - plain.losses[i]!)).toBeLessThan(tolerance);
     });
   }
 

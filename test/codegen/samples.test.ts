@@ -12,7 +12,7 @@ const empty: Graph = { nodes: [], outputs: new Map(), updates: [] };
 const origin = { role: "forward" } as const;
 
 /** A module whose prediction is one op of its inputs. */
-export function moduleOf(op: string, sample: Sample): Module {
+function moduleOf(op: string, sample: Sample): Module {
   const b = new Builder(opTable);
   const inputs = sample.inputs.map(({ type }, i) =>
     b.node("input", [], { name: `x${i}`, dtype: type.dtype, shape: type.shape }),

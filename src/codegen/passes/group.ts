@@ -53,7 +53,7 @@ function join(
   const outer = shared.slice(0, depth).map((a) => own.get(a.id)!);
   const used = Math.max(-1, ...group.stages.flatMap((s) => s.axes.map((a) => a.id)));
   const rename = new Map<AxisId, AxisId>();
-  outer.forEach((from, d) => rename.set(from, shared[d]!.id));
+  for (const [d, from] of outer.entries()) rename.set(from, shared[d]!.id);
   let next = used + 1;
   for (const axis of stage.axes) if (!rename.has(axis.id)) rename.set(axis.id, next++);
   const renamed = renameAxes(stage, rename);
@@ -99,7 +99,7 @@ function alignment(
         fits = false;
         return;
       }
-      e.at.forEach((place, d) => match(place, maker.out.at[d] as Affine));
+      for (const [d, place] of e.at.entries()) match(place, maker.out.at[d] as Affine);
     });
   }
   if (!fits) return undefined;

@@ -94,7 +94,7 @@ function statement(loop: Loop, buffers: ReadonlyMap<string, Buffer>): string[] {
       return [`${target} ${loop.add ? "+=" : "="} ${value};`];
     }
     case "if":
-      return [`if (${text(loop.condition)}) {`, ...indent(block(loop.then, buffers)), "}"];
+      return [`if (${text(loop.condition)}) {`, ...indent(block(loop.body, buffers)), "}"];
     case "for": {
       const { variable, step } = loop;
       const advance = step === 1 ? `${variable}++` : `${variable} += ${step}`;
