@@ -11,6 +11,7 @@ import { withWatch } from "./watch.ts";
 
 interface CheckOptions extends ModelOptions {
   readonly shapes?: true;
+  readonly grad?: true;
   readonly dataDir?: string;
 }
 
@@ -19,13 +20,18 @@ export const checkCommand = (cli: Cli, done: (code: number) => void): Command =>
     .description("Tells what is wrong with a model, or lists its parameters and shapes.")
     .argument("<file>", "a model file, NAME.nn")
     .option("--shapes", "list the type of every binding too")
+    .option("--grad", "compare the gradients of the loss with central differences, in float64")
     .addOption(batchOption("largest number of rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")
-    .addHelpText("after", examples("nnc check model.nn --shapes", "nnc check model.nn --format json"));
+    .addHelpText(
+      "after",
+      examples("nnc check model.nn --shapes", "nnc check model.nn --grad", "nnc check model.nn --format json"),
+    );
   return withWatch(command, cli, done, check);
 };
 
 async function check(path: string, options: CheckOptions, cli: Cli): Promise<number> {
+  if (options.grad) return (await import("./check-grad.ts")).checkGrad(path, options, cli);
   const { readModel } = await import("./model-file.ts");
   const { module, diagnostics } = readModel(path, cli, {
     dims: options.dim,

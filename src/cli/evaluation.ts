@@ -197,21 +197,7 @@ export async function evaluateByInterpreter(
   settings: Settings,
 ): Promise<TensorToWrite[]> {
   const { graph } = optimise(task.graph, opTable, new Set(["simplify"]), { until: "differentiate" });
-  const loaded = new Map<string, ArrayLike<number>>();
-  const loads = graph.nodes.flatMap(({ op, attrs, type }): LoadManifest[] =>
-    op === "load"
-      ? [
-          {
-            name: loadName(attrs),
-            dtype: type.dtype,
-            shape: type.shape,
-            file: String(attrs["file"]),
-            ...(attrs["tensor"] ? { tensor: String(attrs["tensor"]) } : {}),
-          },
-        ]
-      : [],
-  );
-  loadConstants({ write: (name, values) => void loaded.set(name, values) }, { loads }, settings.places);
+  const loaded = loadedConstants(graph, settings.places);
   const { outputs } = interpret(graph, {
     rows: bound.rows,
     seed: settings.seed,
@@ -220,6 +206,18 @@ export async function evaluateByInterpreter(
     scalars: scalarValues(task.module, settings),
   });
   return answers(task, bound.rows, (name) => outputs.get(name)!.data);
+}
+
+/** The numbers of the files that a graph loads, by the names that the interpreter asks for. */
+export function loadedConstants(graph: Graph, places: Places): Map<string, ArrayLike<number>> {
+  const loads = graph.nodes.flatMap(({ op, attrs, type }): LoadManifest[] => {
+    if (op !== "load") return [];
+    const tensor = attrs["tensor"] ? { tensor: String(attrs["tensor"]) } : {};
+    return [{ name: loadName(attrs), dtype: type.dtype, shape: type.shape, file: String(attrs["file"]), ...tensor }];
+  });
+  const loaded = new Map<string, ArrayLike<number>>();
+  loadConstants({ write: (name, values) => void loaded.set(name, values) }, { loads }, places);
+  return loaded;
 }
 
 /** Run-time scalars: as given, else as the model starts with them; the clock stands at 0. */
