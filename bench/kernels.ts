@@ -1,0 +1,123 @@
+// Compiled kernels against the ceilings of the core, measured in the same run; odd sizes against their round neighbours.
+import { loadLibrary } from "../src/cli/in-memory.ts";
+import { compile } from "../src/codegen/compile.ts";
+import { type Ceilings, ceilings } from "./ceilings.ts";
+import { moduleFromText } from "./sources.ts";
+import { targets } from "./targets.ts";
+
+export interface KernelRow {
+  readonly target: string;
+  readonly name: string;
+  /** Operations per second; a multiply-add counts two. */
+  readonly speed: number;
+  /** For an odd size: the row it is to be compared with. */
+  readonly neighbour?: string;
+}
+
+export interface KernelResult {
+  readonly ceilings: Ceilings | undefined;
+  readonly rows: readonly KernelRow[];
+}
+
+interface Case {
+  readonly name: string;
+  readonly model: string;
+  readonly rows: number;
+  readonly program: "step" | "predict";
+  readonly operations: number;
+  readonly neighbour?: string;
+}
+
+const product = (n: number, k: number, m: number): Case => ({
+  name: `[${n}, ${k}] @ [${k}, ${m}]`,
+  model: `model m(x: [N, ${k}]) -> [N, ${m}] {
+  param w: [${k}, ${m}] = randn()
+  x @ w
+}`,
+  rows: n,
+  program: "predict",
+  operations: 2 * n * k * m,
+});
+
+/** A product, its loss and the update of its weights: two products. */
+const layer = (n: number, k: number, m: number, neighbour?: string): Case => ({
+  name: `step of [${n}, ${k}] @ [${k}, ${m}]`,
+  model: `model m(x: [N, ${k}]) -> [N, ${m}] {
+  param w: [${k}, ${m}] = randn()
+  x @ w
+}
+loss(out, y: [N, ${m}]) = mse(out, y)
+train { batch = ${n}
+  optimizer = sgd(lr = 0.0001) }`,
+  rows: n,
+  program: "step",
+  operations: 4 * n * k * m,
+  ...(neighbour === undefined ? {} : { neighbour }),
+});
+
+/** A convolution of 8 by 16 channels. */
+const windows = (height: number, width: number, neighbour?: string): Case => {
+  const size = 24;
+  const out = (size - height + 1) * (size - width + 1);
+  return {
+    name: `conv ${height}x${width}`,
+    model: `model m(x: [N, 8, ${size}, ${size}]) {
+  param w: [16, 8, ${height}, ${width}] = randn()
+  conv2d(x, w)
+}`,
+    rows: 16,
+    program: "predict",
+    operations: 2 * 16 * out * 16 * 8 * height * width,
+    ...(neighbour === undefined ? {} : { neighbour }),
+  };
+};
+
+const round = layer(64, 784, 16).name;
+const cases: readonly Case[] = [
+  ...[64, 128, 256, 512, 1024].map((n) => product(n, n, n)),
+  product(64, 784, 10),
+  layer(64, 784, 16),
+  layer(63, 784, 16, round),
+  layer(64, 783, 16, round),
+  layer(64, 784, 17, round),
+  windows(4, 8),
+  windows(5, 7, windows(4, 8).name),
+];
+
+export async function kernels(quick: boolean): Promise<KernelResult> {
+  const seconds = quick ? 0.15 : 0.6;
+  const peaks = await ceilings(seconds, bestTime);
+  const rows: KernelRow[] = [];
+  for (const { name: target, options, dense } of targets) {
+    if (dense) continue;
+    for (const { name, model, rows: batch, program, operations, neighbour } of cases) {
+      const library = await loadLibrary(compile(moduleFromText(model), { ...options, batch }));
+      const trainer = library.create();
+      for (const input of Object.values(trainer.inputs)) fill(input);
+      const speed = operations / bestTime(() => trainer[program](batch), seconds);
+      rows.push({ target, name, speed, ...(neighbour === undefined ? {} : { neighbour }) });
+    }
+  }
+  return { ceilings: peaks, rows };
+}
+
+/** Dense numbers around 0, none of them 0. */
+function fill(values: { [index: number]: number; readonly length: number }): void {
+  for (let i = 0; i < values.length; i++) values[i] = (((i * 7919) % 1009) - 504.5) / 1009;
+}
+
+/** Seconds of one call, the best of many short spans: what the core can do, not what else the machine did. */
+function bestTime(work: () => void, seconds: number): number {
+  const span = seconds / 12;
+  const begin = performance.now();
+  let calls = 1;
+  let best = Number.POSITIVE_INFINITY;
+  while (performance.now() - begin < seconds * 1000) {
+    const start = performance.now();
+    for (let k = 0; k < calls; k++) work();
+    const taken = (performance.now() - start) / 1000;
+    best = Math.min(best, taken / calls);
+    if (taken < span) calls = Math.ceil(calls * Math.min(2, span / Math.max(taken, 1e-7)));
+  }
+  return best;
+}
