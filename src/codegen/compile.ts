@@ -7,7 +7,7 @@ import type { Manifest } from "../runtime/library.ts";
 import { checkPlan } from "./check-plan.ts";
 import { type HostProgram, hostProgram, ScalarPlaces } from "./host.ts";
 import { loweringContext, lowerToLoops } from "./lower.ts";
-import { makeManifest } from "./manifest.ts";
+import { entryInputs, makeManifest } from "./manifest.ts";
 import { NameScope, safeIdentifier } from "./names.ts";
 import { schedulePasses } from "./passes/pipeline.ts";
 import { type Plan, type Program, planMemory } from "./plan.ts";
@@ -59,7 +59,7 @@ export function compile(module: Module, options: CompileOptions): Unit {
     const optimised = optimise(graph, opTable, options.without).graph;
     return compileProgram(name, optimised, batch, options, scalars);
   });
-  const plan = planMemory(programs, batch, options.reuse ?? true, module.columns);
+  const plan = planMemory(programs, batch, options.reuse ?? true, [...module.columns, ...entryInputs(module)]);
   const faults = checkPlan(programs, plan, batch);
   if (faults.length > 0) throw new Error(`unsound memory plan: ${faults[0]}`);
   const kernels = shareKernels(programs, plan, (program, { name }) =>

@@ -1,8 +1,15 @@
 // What a driver must know of a compiled model, as plain data.
 import { loadName } from "../ir/interpret.ts";
-import type { ColumnInfo, ConfigValue, Module } from "../ir/module.ts";
+import type { ColumnInfo, ConfigValue, EntryInfo, Module } from "../ir/module.ts";
 import type { TensorType } from "../ir/types.ts";
-import type { ColumnManifest, DataArgument, LoadManifest, Manifest, TensorInfo } from "../runtime/library.ts";
+import type {
+  ColumnManifest,
+  DataArgument,
+  EntryManifest,
+  LoadManifest,
+  Manifest,
+  TensorInfo,
+} from "../runtime/library.ts";
 import type { Plan } from "./plan.ts";
 
 export function makeManifest(module: Module, target: string, batch: number, plan: Plan): Manifest {
@@ -21,6 +28,7 @@ export function makeManifest(module: Module, target: string, batch: number, plan
     })),
     columns: module.columns.map(columnInfo),
     ...(loads.length > 0 ? { loads } : {}),
+    ...(module.entries.length > 0 ? { entries: module.entries.map(entryInfo) } : {}),
     outputs: module.outputs.map((name) => tensorInfo(name, typeOfOutput(module, name))),
     hasLoss: module.step.outputs.has("loss"),
     metrics: module.metrics,
@@ -76,6 +84,16 @@ const columnInfo = (column: ColumnInfo): ColumnManifest => ({
   ...tensorInfo(column.name, column.type),
   role: column.role,
   ...(column.classes === undefined ? {} : { classes: column.classes }),
+});
+
+/** Inputs of further models, by the names under which a driver fills them: `sample.z`. */
+export const entryInputs = (module: Module): ColumnInfo[] =>
+  module.entries.flatMap((entry) => entry.inputs.map((input) => ({ ...input, name: `${entry.name}.${input.name}` })));
+
+const entryInfo = ({ name, inputs, outputs, graph }: EntryInfo): EntryManifest => ({
+  name,
+  inputs: inputs.map((input) => columnInfo({ ...input, name: `${name}.${input.name}` })),
+  outputs: outputs.map((output) => tensorInfo(`${name}.${output}`, graph.nodes[graph.outputs.get(output)!]!.type)),
 });
 
 export function typeOfOutput(module: Module, name: string): TensorType {

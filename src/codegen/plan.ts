@@ -52,16 +52,20 @@ export function bytesOf(type: TensorType, batch: number): number {
   return count * bytesPer(type.dtype);
 }
 
+/** Inputs and results of a further model are its own: `sample.z` is no column of the model that is trained. */
+const entryPrefix = (programName: string): string =>
+  programName.startsWith("entry:") ? `${programName.slice("entry:".length)}.` : "";
+
 /** The key under which a value outlives its program; undefined for temporaries. */
 export function persistentKey(home: Home, programName: string, value: Value): string | undefined {
   switch (home.kind) {
     case "slot":
       return `slot:${home.slot}`;
     case "column":
-      return `column:${home.name}`;
+      return `column:${entryPrefix(programName)}${home.name}`;
     case "output":
       // The init program's outputs are the slots themselves.
-      return programName === "init" ? `slot:${home.name}` : `output:${home.name}`;
+      return programName === "init" ? `slot:${home.name}` : `output:${entryPrefix(programName)}${home.name}`;
     case "file":
       return `file:${home.name}`;
     case "constant":

@@ -74,6 +74,13 @@ export interface LoadManifest extends TensorInfo {
   readonly tensor?: string;
 }
 
+/** A further model of the file: fill its inputs, call its method, read its results, all as `sample.z`. */
+export interface EntryManifest {
+  readonly name: string;
+  readonly inputs: readonly ColumnManifest[];
+  readonly outputs: readonly TensorInfo[];
+}
+
 /** All that a driver must know of a compiled model; emitted into the library as a constant. */
 export interface Manifest {
   readonly model: string;
@@ -83,6 +90,8 @@ export interface Manifest {
   readonly arenaBytes: number;
   readonly slots: readonly SlotManifest[];
   readonly columns: readonly ColumnManifest[];
+  /** Models that are only evaluated, by methods of their own names; absent where there are none. */
+  readonly entries?: readonly EntryManifest[];
   /** Absent where the model loads no constants. */
   readonly loads?: readonly LoadManifest[];
   /** Results of the model, by name. */

@@ -3,6 +3,7 @@ import helpers from "nnc:helpers";
 import { positionAt } from "../../base/span.ts";
 import type { Origin } from "../../ir/graph.ts";
 import { dimAt, isStatic, type Shape, type Storage, type TensorType, typeText } from "../../ir/types.ts";
+import type { ColumnManifest, Manifest } from "../../runtime/library.ts";
 import type { Unit } from "../compile.ts";
 import { stridesOf } from "../lower.ts";
 import type { ModuleDoc, StatementDoc } from "../module-doc.ts";
@@ -72,7 +73,7 @@ function manifestDoc(unit: Unit): StatementDoc {
 function trainerInterface(unit: Unit): StatementDoc {
   const { manifest, scalars } = unit;
   const writable = [...tensors(unit)].filter(([, t]) => t.writable).map(([name]) => quote(name));
-  const inputs = manifest.columns.map((c) => `readonly ${objectKey(c.name)}: ${arrays[c.dtype]}`);
+  const inputs = inputsOf(manifest).map((c) => `readonly ${objectKey(c.name)}: ${arrays[c.dtype]}`);
   const index = [...scalars.names].map(([name, place]) => `readonly ${objectKey(name)}: ${place}`);
   const names = [...tensors(unit).keys()].map(quote);
   return {
@@ -310,9 +311,15 @@ function tensors(unit: Unit): Map<string, TensorPlace> {
   return found;
 }
 
+/** All buffers that a driver fills: the trained model's columns, and the inputs of further models. */
+const inputsOf = ({ columns, entries = [] }: Manifest): readonly ColumnManifest[] => [
+  ...columns,
+  ...entries.flatMap((entry) => entry.inputs),
+];
+
 function api(unit: Unit): StatementDoc[] {
   const table = [...tensors(unit)];
-  const inputs = unit.manifest.columns.map((column) => {
+  const inputs = inputsOf(unit.manifest).map((column) => {
     const placement = unit.plan.persistent.get(`column:${column.name}`)!;
     const length = placement.bytes / bytesPer(placement.type.dtype);
     return `  ${objectKey(column.name)}: new ${arrays[column.dtype]}(arena, ${placement.offset}, ${length}), // ${comment(typeText(placement.type))}`;
