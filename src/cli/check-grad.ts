@@ -46,7 +46,7 @@ function faultsOf({ loss, parameters }: GradientCheck): Diagnostic[] {
   if (!Number.isFinite(loss)) return [diagnose(gradients, "grad/not-finite", undefined, { value: String(loss) })];
   return parameters.filter(differs).map(({ name, worst }) => {
     const facts = { name, place: worst.place, mine: numberText(worst.mine), slope: numberText(worst.slope) };
-    return diagnose(gradients, "grad/differs", undefined, { ...facts, limit: String(differenceLimit) });
+    return diagnose(gradients, "grad/differs", undefined, { ...facts, limit: differenceLimit.toExponential() });
   });
 }
 
@@ -61,10 +61,12 @@ function report(model: string, { loss, parameters }: GradientCheck): string {
     each.worst.error.toExponential(1),
     differs(each) ? "differs" : "",
   ]);
-  const table = tableText([["parameter", "type", "entries", "worst error", ""], ...rows], [2, 3]);
+  const table = tableText([["parameter", "type", "moved alone", "worst error", ""], ...rows], [2, 3]);
   const wrong = parameters.filter(differs).length;
   const verdict = wrong === 0 ? "agrees" : `does not agree for ${grouped(wrong)}`;
-  return parameters.length === 0
-    ? head
-    : `${head}${table}the gradient of ${count(parameters.length, "parameter")} ${verdict} (limit ${differenceLimit})\n`;
+  if (parameters.length === 0) return head;
+  return (
+    `${head}${table}The gradient of ${count(parameters.length, "parameter")} ${verdict} with central differences, of entries ` +
+    `moved alone and of all moved at once; the limit is ${differenceLimit.toExponential()}.\n`
+  );
 }

@@ -25,7 +25,11 @@ export const checkCommand = (cli: Cli, done: (code: number) => void): Command =>
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")
     .addHelpText(
       "after",
-      examples("nnc check model.nn --shapes", "nnc check model.nn --grad", "nnc check model.nn --format json"),
+      examples(
+        "nnc check model.nn --shapes",
+        "nnc check model.nn --grad --dim hidden=8   gradients, of a small copy where the model is large",
+        "nnc check model.nn --format json",
+      ),
     );
   return withWatch(command, cli, done, check);
 };

@@ -2,7 +2,7 @@
 // the model has them; prints nothing.
 import { differentiate } from "../ir/differentiate.ts";
 import { lossGraph } from "../ir/gradient-graph.ts";
-import { type Graph, type OpTable, rebuild } from "../ir/graph.ts";
+import { type Graph, type NodeId, type OpTable, rebuild } from "../ir/graph.ts";
 import { type InterpretOptions, interpret } from "../ir/interpret.ts";
 import type { ColumnInfo, Module } from "../ir/module.ts";
 import { opTable } from "../ir/ops/table.ts";
@@ -51,24 +51,25 @@ interface Settings {
 /** The module was elaborated with `grads`. */
 export function checkGradients(module: Module, names: readonly string[], settings: Settings): GradientCheck {
   const values = startingValues(module, settings.loads);
-  const run = (graph: Graph, slots: Values): Map<string, ArrayLike<number>> => {
+  const run = (graph: Graph, slots: Values): Values => {
     const options: InterpretOptions = { rows: checkedRows, inputs: slots, slots, scalars: scalarsOf(module) };
     return new Map([...interpret(graph, options).outputs].map(([name, { data }]) => [name, data]));
   };
   const derived = run(optimise(lossGraph(module, names), settings.ops ?? opTable).graph, values);
-  const { graph: plain, fixed } = withoutStops(module, (graph) => run(graph, values));
-  const base: Values = new Map([...values, ...fixed]);
-  const lossAt = (slots: Values): number => run(plain, slots).get("loss")![0]!;
   const started = performance.now();
-  const loss = lossAt(base);
+  const { graph, held } = holdStops(lossGraph(module, []), (stopped) => run(stopped, values));
+  const base: Values = new Map([...values, ...held, ...run(withEveryNode(graph), new Map([...values, ...held]))]);
+  const loss = base.get("loss")![0]!;
   if (!Number.isFinite(loss)) return { loss, parameters: [] };
   const took = Math.max(1e-4, (performance.now() - started) / 1000);
-  const share = (settings.seconds ?? 20) / names.length / took / 8;
-  const entries = Math.max(1, Math.min(12, Math.floor(share)));
+  const entries = Math.min(12, Math.floor((settings.seconds ?? 20) / names.length / took / 2));
   const parameters = names.map((name): CheckedParameter => {
     const gradient = derived.get(`grad.${name}`)!;
     const type = typeOf(module, name);
-    return { name, type, size: gradient.length, ...compare(name, type, gradient, entries, base, loss, lossAt) };
+    const moving = onlyMoving(graph, name);
+    const lossAt = (moved: Float64Array): number => run(moving, new Map(base).set(name, moved)).get("loss")![0]!;
+    const start = Float64Array.from(base.get(name)!);
+    return { name, type, size: gradient.length, ...compare(type, gradient, entries, start, loss, lossAt) };
   });
   return { loss, parameters };
 }
@@ -79,50 +80,37 @@ function typeOf(module: Module, name: string): TensorType {
 
 // ---- Slopes ----
 
-/** Kinks are passed on one side by small steps, curvature by large ones; a wrong derivative is wrong for all of them. */
-const steps: readonly number[] = [1e-3, 1e-4, 1e-5, 1e-6];
+/** Kinks are passed on one side by small steps; a wrong derivative is wrong for all of them. */
+const steps: readonly number[] = [1e-4, 1e-5, 1e-6];
 
 function compare(
-  name: string,
   type: TensorType,
   gradient: ArrayLike<number>,
   entries: number,
-  base: Values,
+  start: Float64Array,
   loss: number,
-  lossAt: (slots: Values) => number,
+  lossAt: (moved: Float64Array) => number,
 ): { entries: number; worst: Slope } {
-  const start = Float64Array.from(base.get(name)!);
   let largest = 1e-6 * Math.max(1, Math.abs(loss));
   for (let i = 0; i < gradient.length; i++) largest = Math.max(largest, Math.abs(gradient[i]!));
-  const along = (direction: (i: number) => number, mine: number, scale: number, place: string): Slope => {
+  const along = (direction: (i: number) => number, mine: number, place: string): Slope => {
     let best: Slope = { place, mine, slope: Number.NaN, error: Number.POSITIVE_INFINITY };
     for (const step of steps) {
-      const moved = (by: number): number =>
-        lossAt(
-          new Map(base).set(
-            name,
-            start.map((value, i) => value + by * direction(i)),
-          ),
-        );
-      const slope = (8 * (moved(step) - moved(-step)) - (moved(2 * step) - moved(-2 * step))) / (12 * step);
-      const error = Math.abs(slope - mine) / Math.max(scale, Math.abs(slope));
+      const moved = (by: number): number => lossAt(start.map((value, i) => value + by * direction(i)));
+      const slope = (moved(step) - moved(-step)) / (2 * step);
+      const error = Math.abs(slope - mine) / Math.max(largest, Math.abs(slope));
       if (error < best.error) best = { place, mine, slope, error };
       if (best.error < differenceLimit) break;
     }
     return best;
   };
   const chosen = chosenEntries(gradient, entries);
-  const slopes = chosen.map((at) =>
-    along((i) => (i === at ? 1 : 0), gradient[at]!, largest, `at ${placeText(type, at)}`),
-  );
+  const slopes = chosen.map((at) => along((i) => (i === at ? 1 : 0), gradient[at]!, `at ${placeText(type, at)}`));
   const sign = (i: number): number => (noise(i + 0.5) < 0.5 ? -1 : 1);
   const unit = 1 / Math.sqrt(Math.max(1, gradient.length));
   const total = Array.from(gradient).reduce((sum, value, i) => sum + value * sign(i) * unit, 0);
-  slopes.push(along((i) => sign(i) * unit, total, largest, "along a random direction"));
-  return {
-    entries: chosen.length,
-    worst: slopes.reduce((a, b) => (b.error > a.error || Number.isNaN(b.error) ? b : a)),
-  };
+  slopes.push(along((i) => sign(i) * unit, total, "along a random direction"));
+  return { entries: chosen.length, worst: slopes.reduce((a, b) => (b.error > a.error ? b : a)) };
 }
 
 /** Half of them where the gradient is largest, half anywhere. */
@@ -181,19 +169,35 @@ const scalarsOf = (module: Module): Map<string, number> =>
     ...module.scalars.map(({ name, value }) => [name, value] as const),
   ]);
 
-/** The loss alone, with what `stop_gradient` cuts off held at its value: differences must not see it move. */
-function withoutStops(module: Module, run: (graph: Graph) => ReadonlyMap<string, ArrayLike<number>>) {
-  const graph = lossGraph(module, []);
-  const stopped = graph.nodes.filter(({ op }) => op === "stop_gradient");
-  const fixed: Values = new Map();
-  if (stopped.length > 0) {
-    const outputs = new Map(stopped.map(({ id }, k) => [`stopped ${k}`, id]));
-    for (const [name, data] of run(differentiate({ ...graph, outputs, updates: [] }, opTable))) fixed.set(name, data);
+// ---- Graphs of the loss alone ----
+
+const valueName = (id: NodeId): string => `value ${id}`;
+
+/** What `stop_gradient` cuts off, held at its value: differences must not see it move. */
+function holdStops(graph: Graph, run: (stopped: Graph) => Values): { graph: Graph; held: Values } {
+  const stops = new Map(
+    graph.nodes.flatMap(({ op, id }): [string, NodeId][] => (op === "stop_gradient" ? [[`stopped ${id}`, id]] : [])),
+  );
+  const held: Values = stops.size === 0 ? new Map() : run(differentiate({ ...graph, outputs: stops }, opTable));
+  const cut = rebuild(graph, opTable, (b, { op, id, type }) =>
+    op === "stop_gradient" ? b.node("input", [], { name: `stopped ${id}`, ...type }) : undefined,
+  );
+  return { graph: differentiate(cut, opTable), held };
+}
+
+/** With the value of each node as an output. */
+function withEveryNode(graph: Graph): Graph {
+  const all = graph.nodes.map(({ id }) => [valueName(id), id] as const);
+  return { ...graph, outputs: new Map([...graph.outputs, ...all]) };
+}
+
+/** Only what depends on the slot or column `name` is left to compute; all else is an input of its known value. */
+function onlyMoving(graph: Graph, name: string): Graph {
+  const moves = new Uint8Array(graph.nodes.length);
+  for (const { id, inputs, attrs } of graph.nodes) {
+    if (attrs["name"] === name || inputs.some((input) => moves[input])) moves[id] = 1;
   }
-  const places = new Map(stopped.map(({ id }, k) => [id, `stopped ${k}`]));
-  const cut = rebuild(graph, opTable, (b, node) => {
-    const name = places.get(node.id);
-    return name === undefined ? undefined : b.node("input", [], { name, ...node.type });
-  });
-  return { graph: differentiate(cut, opTable), fixed };
+  return rebuild(graph, opTable, (b, { id, type }) =>
+    moves[id] ? undefined : b.node("input", [], { name: valueName(id), ...type }),
+  );
 }
