@@ -1,59 +1,100 @@
-// `nnc inspect`: any stage between a model file and its program, as text.
+// `nnc inspect`: any stage between a model file and its program, as text, a picture or data.
 import { Command, Option } from "commander";
 import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
-import { batchOption, examples, type ModelOptions, withModelOptions } from "./options.ts";
-import type { StageName } from "./stages.ts";
+import type { GraphName } from "./inspect-graphs.ts";
+import type { InspectFormat, Inspection, StageName } from "./inspect-texts.ts";
+import { batchOption, dimOption, examples } from "./options.ts";
 
-interface InspectOptions extends ModelOptions {
-  readonly stage: StageName;
+interface InspectOptions {
+  readonly dim: ReadonlyMap<string, number>;
+  readonly format: InspectFormat;
+  readonly stage?: StageName;
+  readonly graph?: GraphName;
   readonly program?: string;
+  readonly after?: string;
+  readonly diff?: string;
+  readonly fold: boolean;
+  readonly batch?: number;
   readonly reuse: boolean;
   readonly dataDir?: string;
 }
 
 const stages: readonly StageName[] = ["ast", "graph", "grad", "opt", "stages", "loops", "memory", "ts"];
+const graphs: readonly GraphName[] = ["forward", "backward", "step", "eval"];
+const formats: readonly InspectFormat[] = ["text", "json", "dot", "svg", "mermaid"];
 
 export const inspectCommand = (cli: Cli, done: (code: number) => void): Command =>
-  withModelOptions(new Command("inspect"))
-    .description("Prints what the compiler makes of a model, at any stage.")
+  new Command("inspect")
+    .description("Shows what the compiler makes of a model, at any stage.")
     .argument("<file>", "a model file, NAME.nn")
     .addOption(
-      new Option("--stage <STAGE>", "tree, graph, with gradients, optimised, kernels, loops, memory, TypeScript")
-        .choices(stages)
-        .default("graph"),
+      new Option(
+        "--stage <STAGE>",
+        "tree, graph, with gradients, optimised, kernels, loops, memory, TypeScript",
+      ).choices(stages),
     )
+    .addOption(new Option("--graph <GRAPH>", "one graph in its plainest form").choices(graphs).conflicts("program"))
     .option("--program <NAME>", "init, step, evaluate, predict or a further model; else all")
+    .addOption(new Option("--after <PASS>", "what this pass left").conflicts(["stage", "diff"]))
+    .addOption(new Option("--diff <PASS>", "what this pass changed").conflicts("stage"))
+    .addOption(
+      new Option("--format <FORMAT>", "text; a picture for a browser, Graphviz or Mermaid; data")
+        .choices(formats)
+        .default("text"),
+    )
+    .option("--no-fold", "draw every operation, also inside of expressions and functions")
+    .addOption(dimOption())
     .addOption(batchOption("largest number of rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")
     .option("--no-reuse", "give every temporary bytes of its own")
     .addHelpText(
       "after",
       examples(
-        "nnc inspect model.nn --stage grad --program step   gradients, as a textbook prints them",
-        "nnc inspect model.nn --stage memory                where every tensor lies",
+        "nnc inspect model.nn --graph backward                 loss and gradients, as a textbook prints them",
+        "nnc inspect model.nn --graph backward --format svg > model.svg",
+        "nnc inspect model.nn --diff simplify --program step   what a pass changed",
+        "nnc inspect model.nn --stage memory                   where every tensor lies",
       ),
     )
     .action(async (file: string, options: InspectOptions) => done(await inspect(file, options, cli)));
 
 async function inspect(path: string, options: InspectOptions, cli: Cli): Promise<number> {
-  const { readModel } = await import("./model-file.ts");
+  const [{ readModel }, { inspectionText, treeText }, { passNames }] = await Promise.all([
+    import("./model-file.ts"),
+    import("./inspect-texts.ts"),
+    import("./inspect-graphs.ts"),
+  ]);
+  for (const pass of [options.after, options.diff]) {
+    if (pass === undefined || passNames.includes(pass)) continue;
+    cli.warn(`error: there is no pass ${JSON.stringify(pass)}\n  help: there are ${passNames.join(", ")}\n`);
+    return exit.usage;
+  }
   const model = readModel(path, cli, {
     dims: options.dim,
     dataDir: options.dataDir,
+    // The graph of gradients reads columns as the model declares them.
+    ...(options.graph === "backward" ? { grads: true, fromDataSet: false } : {}),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
   });
-  const isSound = show(cli, model.diagnostics, options.format);
-  const { astText, stageTexts } = await import("./stages.ts");
+  const isSound = show(cli, model.diagnostics, options.format === "json" ? "json" : "text");
   // The tree can be looked at even where its meaning is wrong.
-  if (options.stage === "ast") cli.print(astText(model.file));
+  if (options.stage === "ast") cli.print(treeText(model.file, options.format));
   if (!isSound || !model.module) return exit.wrong;
   if (options.stage === "ast") return exit.done;
-  const text = stageTexts(model.module, options.stage, options);
-  if (text === undefined) {
-    cli.warn(`error: the model has no program ${JSON.stringify(options.program)}\n`);
-    return exit.usage;
-  }
-  cli.print(text);
+  const { stage, ...rest } = options;
+  const wanted: Inspection = {
+    ...rest,
+    ...(stage === undefined ? {} : { stage }),
+    paint: painter(cli.isTerminal && cli.color),
+  };
+  cli.print(inspectionText(model.module, wanted));
   return exit.done;
 }
+
+const colors = { "-": "31", "+": "32", " ": "2" } as const;
+
+const painter =
+  (isColored: boolean): Inspection["paint"] =>
+  (mark, text) =>
+    isColored ? `\u001b[${colors[mark]}m${text}\u001b[0m` : text;

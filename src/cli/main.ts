@@ -15,6 +15,7 @@ import { inspectCommand } from "./inspect.ts";
 import { examples } from "./options.ts";
 import { paramsCommand } from "./params.ts";
 import { predictCommand } from "./predict.ts";
+import { statsCommand } from "./stats.ts";
 import { groupRates, trainCommand } from "./train.ts";
 
 /** Makes a command; `done` takes its exit code. */
@@ -25,6 +26,7 @@ const commands: readonly MakeCommand[] = [
   buildCommand,
   checkCommand,
   inspectCommand,
+  statsCommand,
   gradCommand,
   evalCommand,
   predictCommand,

@@ -12,9 +12,10 @@ const table = new Map<string, readonly string[]>([
   ["ir", ["base"]],
   ["dsl", ["base", "ir"]],
   ["codegen", ["base", "ir"]],
+  ["inspect", ["base", "ir", "codegen"]],
   ["runtime", ["data"]],
   ["data", ["runtime"]],
-  ["cli", ["base", "ir", "dsl", "codegen", "runtime", "data"]],
+  ["cli", ["base", "ir", "dsl", "codegen", "inspect", "runtime", "data"]],
 ]);
 
 /** Single doors between rooms: from, to, and whether types alone may pass. */
@@ -30,6 +31,7 @@ const packages = new Map<string, readonly RegExp[]>([
   ["ir", []],
   ["dsl", [/^chevrotain$/]],
   ["codegen", [/^ts-morph$/, /^esbuild$/, /^code-block-writer$/, /^nnc:(helpers|runtime)$/]],
+  ["inspect", [/^@dagrejs\/dagre$/]],
   ["runtime", []],
   ["data", []],
   ["cli", [/^commander$/, /^node:/]],
