@@ -55,9 +55,10 @@ const defaultBatch = 1;
 export function compile(module: Module, options: CompileOptions): Unit {
   const batch = options.batch ?? module.train?.batch ?? defaultBatch;
   const scalars = new ScalarPlaces(module);
+  const zeros = new Map(module.columns.flatMap((c) => (c.zeros === undefined ? [] : [[c.name, c.zeros] as const])));
   const programs = programGraphs(module).map(({ name, graph }) => {
     const optimised = optimise(graph, opTable, options.without).graph;
-    return compileProgram(name, optimised, batch, options, scalars);
+    return compileProgram(name, optimised, batch, options, scalars, zeros);
   });
   const plan = planMemory(programs, batch, options.reuse ?? true, [...module.columns, ...entryInputs(module)]);
   const faults = checkPlan(programs, plan, batch);
@@ -92,11 +93,12 @@ function compileProgram(
   batch: number,
   options: CompileOptions,
   scalars: ScalarPlaces,
+  zeros: ReadonlyMap<string, number>,
 ): Unit["programs"][number] {
   let schedule: Schedule = toStages(graph, opTable);
   for (const pass of schedulePasses) {
     if (pass.required || !options.without?.has(pass.name))
-      schedule = pass.run(schedule, { batch, strictFloat: options.strictFloat ?? false });
+      schedule = pass.run(schedule, { batch, strictFloat: options.strictFloat ?? false, zeros });
   }
   const names = new NameScope();
   const context = loweringContext(schedule, batch, options.strictFloat ?? false);

@@ -149,8 +149,13 @@ export function readsOf(stage: Stage): ValueId[] {
       if (e.kind === "load" || e.kind === "gather") seen.add(e.of);
     });
   }
+  if (stage.sparse) seen.add(stage.sparse.list).add(stage.sparse.counts);
   return [...seen];
 }
+
+/** Every value a stage writes. */
+export const writesOf = (stage: Stage): ValueId[] =>
+  stage.filter ? [stage.out.value, stage.filter.counts] : [stage.out.value];
 
 /** About how many simple operations one evaluation takes, loads not counted. */
 export function costOf(expr: Expr): number {

@@ -2,7 +2,7 @@
 // accumulators, values shared by a tile, bounds clipped to where a guard holds. Knows no ops and prints nothing.
 import { type Affine, type AxisId, type Expr, type Guard, isAffine, type ReduceOp, type ValueId } from "../ir/stage.ts";
 import { type Dim, type DType, dimAt, isStatic, mulDims, type Storage, typeText } from "../ir/types.ts";
-import { exprsOf, readsOf, visitExpr } from "./expr.ts";
+import { exprsOf, readsOf, visitExpr, writesOf } from "./expr.ts";
 import {
   type Buffer,
   constantIndex,
@@ -111,7 +111,7 @@ class Lowering {
           if (e.kind === "call" && e.key !== undefined) this.streamWords(e.key);
         });
       }
-      this.declare(stage.out.value);
+      for (const value of [...readsOf(stage), ...writesOf(stage)]) this.declare(value);
     }
     // Inner loops of different stages stand one after the other and may share names.
     for (const stage of kernel.stages) this.names.scoped(() => stage.axes.slice(kernel.shared).forEach(name));
@@ -201,6 +201,8 @@ class Lowering {
 
   /** One stage at the given points of the shared axes. */
   private stage(stage: PlacedStage, points: readonly Point[]): Loop[] {
+    if (stage.filter)
+      return points.flatMap((p) => (stage.sparse ? this.transposeList(stage, p) : this.makeList(stage, p)));
     const rest = stage.axes.slice(this.kernel.shared);
     const parallel = rest.filter((a) => a.kind === "parallel");
     const folded = rest.filter((a) => a.kind !== "parallel");
@@ -264,6 +266,10 @@ class Lowering {
     });
     let inner = scans ? [...round, ...finish] : round;
     for (const axis of folded.toReversed()) {
+      if (axis.id === stage.sparse?.axis) {
+        inner = this.overList(stage.sparse, points[0]!, inner);
+        continue;
+      }
       const variable = this.variables.get(axis.id)!;
       const clip = guards
         .filter((g) => g.axis === axis.id)
@@ -273,6 +279,112 @@ class Lowering {
       inner = [{ kind: "for", variable, from, to, step: 1, body: inner }];
     }
     return [...declare, ...inner, ...(scans ? [] : finish)];
+  }
+
+  /** The points of a list, in order; the axis variable is read from it. */
+  private overList(
+    { axis, list, counts, at }: NonNullable<PlacedStage["sparse"]>,
+    point: Point,
+    body: readonly Loop[],
+  ): Loop[] {
+    const [end, p] = [this.names.unique("end"), this.names.unique("p")];
+    const length = this.place(counts, at, point);
+    const entry = this.entry(list, at, point, p);
+    const count: Loop = {
+      kind: "let",
+      name: end,
+      mutable: false,
+      value: { kind: "load", buffer: length.buffer, at: length.place, dtype: "i32" },
+    };
+    const which: Scalar = { kind: "load", buffer: entry.buffer, at: entry.place, dtype: "i32" };
+    const variable = this.variables.get(axis)!;
+    return [
+      count,
+      {
+        kind: "for",
+        variable: p,
+        from: indexScalar(constantIndex(0)),
+        to: { kind: "var", name: end, dtype: "i32" },
+        step: 1,
+        body: [{ kind: "let", name: variable, mutable: false, value: which }, ...body],
+      },
+    ];
+  }
+
+  /** Place number `position` of the list at `at`: its last dimension. */
+  private entry(
+    list: ValueId,
+    at: readonly Affine[],
+    point: Point,
+    position: string,
+  ): { buffer: string; place: Place } {
+    const { buffer, place } = this.place(list, at, point);
+    return {
+      buffer,
+      place: {
+        ...place,
+        index: addIndex(place.index, { ...constantIndex(0), terms: [{ variable: position, mul: 1 }] }),
+      },
+    };
+  }
+
+  /** The points of the scan axis at which the body holds, one after the other. */
+  private makeList(stage: PlacedStage, point: Point): Loop[] {
+    const scan = stage.axes.find((a) => a.kind === "scan")!;
+    const places = stage.out.at.filter(isAffine);
+    const count = this.names.unique("count");
+    const counted: Scalar = { kind: "var", name: count, dtype: "i32" };
+    const entry = this.entry(stage.out.value, places, point, count);
+    const length = this.place(stage.filter!.counts, places, point);
+    return [
+      { kind: "let", name: count, mutable: true, value: indexScalar(constantIndex(0)) },
+      ...this.tiledLoop(scan.id, scan.extent, 1, () => [
+        {
+          kind: "if",
+          condition: this.scalar(stage.body, point),
+          body: [
+            { kind: "store", buffer: entry.buffer, at: entry.place, value: this.axisScalar(scan.id), add: false },
+            { kind: "assign", name: count, value: nextOf(count) },
+          ],
+        },
+      ]),
+      { kind: "store", buffer: length.buffer, at: length.place, value: counted, add: false },
+    ];
+  }
+
+  /** The same from the list along the other dimension: visits only what is in it. */
+  private transposeList(stage: PlacedStage, point: Point): Loop[] {
+    const scan = stage.axes.find((a) => a.kind === "scan")!;
+    const parallel = stage.axes.find((a) => a.kind === "parallel")!;
+    const places = stage.out.at.filter(isAffine);
+    const count = this.names.unique("count");
+    const length = this.place(stage.filter!.counts, places, point);
+    const entry = this.entry(stage.out.value, places, point, count);
+    const zero: Loop = {
+      kind: "store",
+      buffer: length.buffer,
+      at: length.place,
+      value: { kind: "num", value: 0, dtype: "i32" },
+      add: false,
+    };
+    const push: Loop[] = [
+      {
+        kind: "let",
+        name: count,
+        mutable: false,
+        value: { kind: "load", buffer: length.buffer, at: length.place, dtype: "i32" },
+      },
+      { kind: "store", buffer: entry.buffer, at: entry.place, value: this.axisScalar(scan.id), add: false },
+      { kind: "store", buffer: length.buffer, at: length.place, value: nextOf(count), add: false },
+    ];
+    return [
+      ...this.tiledLoop(parallel.id, parallel.extent, 1, () => [zero]),
+      ...this.tiledLoop(scan.id, scan.extent, 1, () => this.overList(stage.sparse!, point, push)),
+    ];
+  }
+
+  private axisScalar(axis: AxisId): Scalar {
+    return indexScalar({ ...constantIndex(0), terms: [{ variable: this.variables.get(axis)!, mul: 1 }] });
   }
 
   /** Bounds of an axis within which 0 <= at < extent; `at` counts the axis with +1 or -1. */
@@ -425,6 +537,8 @@ class Lowering {
 }
 
 const madeKey = (id: ValueId, point: Point): string => `${id}@${[...point].map(([a, d]) => `${a}:${d}`).join(",")}`;
+
+const nextOf = (variable: string): Scalar => indexScalar({ const: 1, rows: 0, terms: [{ variable, mul: 1 }] });
 
 const dtypeOf = (scalar: Scalar): DType => ("dtype" in scalar ? scalar.dtype : scalar.kind === "size" ? "f32" : "i32");
 

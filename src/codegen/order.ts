@@ -3,7 +3,7 @@
 // old value runs before the kernel that overwrites it; where no such order exists, the new value goes to a temporary and is
 // copied last. `W -= lr * x.T @ dy` while `dx = dy @ W.T` still needs the old W is the bug this prevents.
 import { at, type ValueId } from "../ir/stage.ts";
-import { exprsOf, readsOf, sameAffine, visitExpr } from "./expr.ts";
+import { exprsOf, readsOf, sameAffine, visitExpr, writesOf } from "./expr.ts";
 import { asKernel } from "./passes/inline.ts";
 import type { Kernel, PlacedStage, Schedule, Value } from "./schedule.ts";
 import { storageOf } from "./schedule.ts";
@@ -26,12 +26,12 @@ export function dependencies(schedule: Schedule): Set<number>[] {
   const { kernels } = schedule;
   const before = kernels.map(() => new Set<number>());
   kernels.forEach((kernel, k) => {
-    for (const stage of kernel.stages) {
-      const list = writers.get(stage.out.value) ?? [];
+    for (const value of kernel.stages.flatMap(writesOf)) {
+      const list = writers.get(value) ?? [];
       // Writers of one value (parts of a concat, phases of a convolution) keep their order.
       const last = list.at(-1);
       if (last !== undefined && last !== k) before[k]!.add(last);
-      if (last !== k) writers.set(stage.out.value, [...list, k]);
+      if (last !== k) writers.set(value, [...list, k]);
     }
   });
   kernels.forEach((kernel, k) => {

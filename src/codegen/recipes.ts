@@ -46,6 +46,8 @@ function tileable(kernel: Kernel, lead: PlacedStage): AxisId[] {
   visitExpr(lead.body, (e) => {
     if (e.kind === "load") for (const g of e.guard ?? []) for (const t of g.at.terms) guarded.add(t.axis);
   });
+  // Neighbours along an axis that has its own list each run over different points.
+  for (const place of lead.sparse?.at ?? []) for (const { axis } of place.terms) guarded.add(axis);
   return parallel.filter((a) => !guarded.has(a.id) && a.extent !== 1).map((a) => a.id);
 }
 
@@ -63,10 +65,10 @@ function loadsByAxes(lead: PlacedStage, axes: readonly AxisId[]): AxisId[][] {
 /** One or two tiled axes, at most `accumulators` results at a time. */
 function* candidates(axes: readonly AxisId[], accumulators: number): Generator<Map<AxisId, number>> {
   yield new Map();
-  const widths = [2, 3, 4, 5, 6, 8];
+  const widths = [2, 3, 4, 5, 6, 8, 10, 12];
   for (const a of axes) {
     for (const x of widths) {
-      if (x <= Math.min(accumulators, 4)) yield new Map([[a, x]]);
+      if (x <= accumulators) yield new Map([[a, x]]);
       for (const b of axes) {
         if (b <= a) continue;
         for (const y of widths)

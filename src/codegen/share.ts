@@ -14,11 +14,61 @@ export function shareSubexpressions(body: readonly Loop[], taken: Iterable<strin
 // ---- Loop-invariant code ----
 
 function hoistBlock(block: readonly Loop[], names: NameScope): Loop[] {
+  /** What the block's constants stand for; loops that stand side by side may hoist the same. */
+  const declared = new Map<string, string>();
   return block.flatMap((loop) => {
+    if (loop.kind === "let") declared.set(loop.name, keyOf(loop.value));
     if (loop.kind === "if") return [{ ...loop, body: hoistBlock(loop.body, names) }];
     if (loop.kind !== "for") return [loop];
-    return hoistFrom({ ...loop, body: hoistBlock(loop.body, names) }, names);
+    const hoisted = hoistFrom({ ...loop, body: hoistBlock(loop.body, names) }, names);
+    const renames = new Map<string, string>();
+    const fresh = hoisted.flatMap((part): Loop[] => {
+      if (part.kind !== "let") return [renames.size === 0 ? part : renameVariables(part, renames)];
+      const value = renames.size === 0 ? part.value : renameIn(part.value, renames);
+      const known = declared.get(part.name);
+      if (known === keyOf(value)) return [];
+      const name = known === undefined ? part.name : names.numbered(part.name);
+      if (name !== part.name) renames.set(part.name, name);
+      declared.set(name, keyOf(value));
+      return [{ ...part, name, value }];
+    });
+    return fresh;
   });
+}
+
+/** A loop that uses constants under other names. */
+function renameVariables(loop: Loop, renames: ReadonlyMap<string, string>): Loop {
+  const inner = mapScalars(loop, (scalar) => renameIn(scalar, renames));
+  if (inner.kind === "for") {
+    const [from, to] = [renameIn(inner.from, renames), renameIn(inner.to, renames)];
+    return { ...inner, from, to, body: inner.body.map((part) => renameVariables(part, renames)) };
+  }
+  return inner.kind === "if" ? { ...inner, body: inner.body.map((part) => renameVariables(part, renames)) } : inner;
+}
+
+function renameIn(scalar: Scalar, renames: ReadonlyMap<string, string>): Scalar {
+  const index = (i: Index): Index => ({
+    ...i,
+    terms: i.terms.map((t) => ({ ...t, variable: renames.get(t.variable) ?? t.variable })),
+  });
+  switch (scalar.kind) {
+    case "var":
+      return { ...scalar, name: renames.get(scalar.name) ?? scalar.name };
+    case "index":
+      return { ...scalar, index: index(scalar.index) };
+    case "call":
+      return { ...scalar, args: scalar.args.map((arg) => renameIn(arg, renames)) };
+    case "load":
+      return {
+        ...scalar,
+        at: {
+          index: index(scalar.at.index),
+          computed: scalar.at.computed.map((c) => ({ ...c, value: renameIn(c.value, renames) })),
+        },
+      };
+    default:
+      return scalar;
+  }
 }
 
 /** The loop, preceded by what it need not repeat. Inner loops have already given theirs to its body. */

@@ -63,6 +63,8 @@ export function stageText(schedule: Schedule, stage: PlacedStage): string {
     }
   }
 
+  if (stage.filter)
+    return `${element(stage.out.value, stage.out.at)} = all ${folded.join(", ")} where ${text(stage.body, 0)}`;
   const right = stage.reduce ? (stage.epilogue ? text(stage.epilogue, 0) : reduction) : text(stage.body, 0);
   return `${element(stage.out.value, stage.out.at)} ${stage.out.mode === "add" ? "+=" : "="} ${right}`;
 }

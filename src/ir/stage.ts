@@ -105,6 +105,13 @@ export type ReduceOp = "add" | "mul" | "min" | "max" | "argmax" | "argmin";
 
 export interface Stage {
   readonly axes: readonly Axis[];
+  /** Runs an axis over a list of its points: `counts` at `at` says how many, `list` at `at` and 0, 1, … which. Made by scheduling. */
+  readonly sparse?: { readonly axis: AxisId; readonly list: ValueId; readonly counts: ValueId; readonly at: readonly Affine[] };
+  /**
+   * Makes such a list: the points of the scan axis at which the body holds go to `out`, which names its other places, one after
+   * the other, and how many to `counts`. Made by scheduling.
+   */
+  readonly filter?: { readonly counts: ValueId };
   /** For argmax and argmin, `index` is what is kept of the winner; the first wins a tie. */
   readonly reduce?: { readonly op: ReduceOp; readonly dtype: DType; readonly index?: Expr };
   readonly body: Expr;

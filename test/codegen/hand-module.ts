@@ -7,7 +7,7 @@ import { rows, type Shape, tensor } from "../../src/ir/types.ts";
 const origin = { role: "forward" } as const;
 
 /** `784 -> sizes… -> 10` with relu between, mean negative log-likelihood, plain SGD at lr 0.5. */
-export function perceptron(sizes: readonly number[], batch = 8, inputs = 6): Module {
+export function perceptron(sizes: readonly number[], batch = 8, inputs = 6, zeros?: number): Module {
   const widths = [inputs, ...sizes];
   const slots: SlotInfo[] = [];
   const shapes = new Map<string, Shape>();
@@ -19,7 +19,13 @@ export function perceptron(sizes: readonly number[], batch = 8, inputs = 6): Mod
     slots.push({ name, kind: "param", type: tensor("f32", shape), trained: true, optimizer: false, origin });
   }
   const columns: ColumnInfo[] = [
-    { name: "x", type: tensor("u8", [rows(), inputs]), role: "input", origin },
+    {
+      name: "x",
+      type: tensor("u8", [rows(), inputs]),
+      role: "input",
+      origin,
+      ...(zeros === undefined ? {} : { zeros }),
+    },
     { name: "target", type: tensor("i32", [rows()]), classes: widths.at(-1)!, role: "target", origin },
   ];
 

@@ -2,7 +2,7 @@
 // Before: one stage per node. After: fewer stages with larger bodies. Stays true: every kept value is still stored.
 import { type Expr, isAffine, type Stage, type ValueId } from "../../ir/stage.ts";
 import { countAt, dimAt } from "../../ir/types.ts";
-import { axisOf, composeExpr, costOf, guardCondition, mapStage, readsOf, visitExpr } from "../expr.ts";
+import { axisOf, composeExpr, costOf, guardCondition, mapStage, readsOf, visitExpr, writesOf } from "../expr.ts";
 import type { Kernel, PlacedStage, Schedule } from "../schedule.ts";
 
 /** Views cost nothing to read through: exact. */
@@ -53,7 +53,7 @@ function inline(
   };
   stages.forEach((stage, i) => {
     for (const value of readsOf(stage!)) addReader(value, i);
-    writersOf.set(stage!.out.value, (writersOf.get(stage!.out.value) ?? 0) + 1);
+    for (const value of writesOf(stage!)) writersOf.set(value, (writersOf.get(value) ?? 0) + 1);
   });
   const pinned = new Set<ValueId>(schedule.outputs.values());
   for (const value of schedule.values) {
@@ -82,14 +82,16 @@ function inline(
   return { ...schedule, kernels: stages.filter((s) => s !== undefined).map(asKernel) };
 }
 
+/** A kernel of one stage. A list made from another list runs over that one, not over its own axes. */
 export const asKernel = (stage: PlacedStage): Kernel => ({
   stages: [stage],
-  shared: stage.axes.filter((a) => a.kind === "parallel").length,
+  shared: stage.filter && stage.sparse ? 0 : stage.axes.filter((a) => a.kind === "parallel").length,
 });
 
 /** No reduction, one result per point, stored where its axes say. */
 export function isMap(stage: Stage): boolean {
-  if (stage.reduce || stage.out.mode !== "set" || stage.axes.some((a) => a.kind !== "parallel")) return false;
+  if (stage.reduce || stage.filter || stage.out.mode !== "set" || stage.axes.some((a) => a.kind !== "parallel"))
+    return false;
   return writesIdentity(stage);
 }
 
@@ -177,7 +179,7 @@ function guarded(body: Expr, guard: NonNullable<Extract<Expr, { kind: "load" }>[
 export function countWriters(schedule: Schedule): Map<ValueId, number> {
   const writers = new Map<ValueId, number>();
   for (const kernel of schedule.kernels) {
-    for (const { out } of kernel.stages) writers.set(out.value, (writers.get(out.value) ?? 0) + 1);
+    for (const value of kernel.stages.flatMap(writesOf)) writers.set(value, (writers.get(value) ?? 0) + 1);
   }
   return writers;
 }

@@ -5,6 +5,7 @@ import { fuseEpilogues } from "./epilogue.ts";
 import { groupLoops } from "./group.ts";
 import { inlineMaps, inlineViews } from "./inline.ts";
 import { nameValues } from "./names.ts";
+import { sparsify } from "./sparsify.ts";
 
 export interface SchedulePass {
   readonly name: string;
@@ -13,7 +14,14 @@ export interface SchedulePass {
   readonly summary: string;
   /** Cannot be left out: without it the program would be wrong. */
   readonly required?: boolean;
-  run(schedule: Schedule, options: { readonly batch: number; readonly strictFloat: boolean }): Schedule;
+  run(schedule: Schedule, options: ScheduleOptions): Schedule;
+}
+
+export interface ScheduleOptions {
+  readonly batch: number;
+  readonly strictFloat: boolean;
+  /** Share of zeros that the data set promises, by column. */
+  readonly zeros: ReadonlyMap<string, number>;
 }
 
 export const schedulePasses: readonly SchedulePass[] = [
@@ -28,6 +36,12 @@ export const schedulePasses: readonly SchedulePass[] = [
     contract: "rounding",
     summary: "does elementwise work on a reduction's result as it is stored",
     run: (schedule, { strictFloat }) => fuseEpilogues(schedule, strictFloat),
+  },
+  {
+    name: "sparsify",
+    contract: "rounding",
+    summary: "skips the zeros of data columns that are mostly zeros",
+    run: (schedule, { batch, zeros }) => sparsify(schedule, zeros, batch),
   },
   {
     name: "inline-maps",
@@ -53,13 +67,6 @@ export const schedulePasses: readonly SchedulePass[] = [
     contract: "rounding",
     summary: "runs stages that meet at the same rows or elements in one loop nest",
     run: (schedule) => groupLoops(schedule),
-  },
-  {
-    name: "name-values",
-    contract: "exact",
-    required: true,
-    summary: "gives every value that is left a name of its own",
-    run: (schedule) => nameValues(schedule),
   },
   {
     name: "name-values",

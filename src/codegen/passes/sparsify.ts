@@ -1,0 +1,166 @@
+// Zero-skipping: a contraction with a data column that is mostly zeros runs over a list of the column's non-zeros. Contract: exact
+// where the other factor is finite (what is left out is 0 * w). Before: a dense reduction. After: list stages, and the same
+// reduction over a list. Stays true: the order of summation. Density comes from the data set's descriptor, not from the data, so
+// that code and bits can be reproduced; leave this pass out for a dense run.
+import { type Affine, type Axis, type AxisId, at, type Expr, type ValueId } from "../../ir/stage.ts";
+import { type Dim, dimAt, i32, type Shape } from "../../ir/types.ts";
+import { axisOf, visitExpr } from "../expr.ts";
+import { isContraction } from "../recipes.ts";
+import type { Kernel, PlacedStage, Schedule, Value } from "../schedule.ts";
+import { asKernel, countWriters, isMap, substitute } from "./inline.ts";
+
+/** Below this share of zeros lists cost more than they save. */
+const leastZeros = 0.5;
+/** Each list entry must serve this many results to pay for its making. */
+const leastResults = 4;
+
+interface Lists {
+  readonly list: ValueId;
+  readonly counts: ValueId;
+}
+
+export function sparsify(schedule: Schedule, zeros: ReadonlyMap<string, number>, batch: number): Schedule {
+  const values: Value[] = [...schedule.values];
+  const kernels: Kernel[] = [];
+  const made = new Map<string, Lists>();
+  const makers = new Map(schedule.kernels.map((k) => [k.stages[0]!.out.value, k.stages[0]!]));
+  const writers = countWriters(schedule);
+
+  const newValue = (name: string, shape: Shape, column: Value): ValueId => {
+    values.push({ id: values.length, name, type: i32(...shape), home: { kind: "temp" }, origins: column.origins });
+    return values.length - 1;
+  };
+  /** The list of a column's non-zeros along one dimension, made once per program. */
+  const listsOf = (column: Value, along: number): Lists => {
+    const key = `${column.id}/${along}`;
+    const known = made.get(key);
+    if (known) return known;
+    const { shape } = column.type;
+    const outer = shape.map((_, d) => d).filter((d) => d !== along);
+    const name = `${column.name.replace(/_bytes$/, "")}_${outer.length === 1 && outer[0] === 0 ? "row" : "column"}`;
+    const sizes = outer.map((d) => shape[d]!);
+    const lists = {
+      list: newValue(`${name}_nonzeros`, [...sizes, shape[along]!], column),
+      counts: newValue(`${name}_counts`, sizes, column),
+    };
+    // The second list of a matrix is cheaper made from the first than from the column: it visits non-zeros only.
+    const other = shape.length === 2 ? made.get(`${column.id}/${1 - along}`) : undefined;
+    kernels.push(asKernel(listStage(column, along, lists, other)));
+    made.set(key, lists);
+    return lists;
+  };
+
+  for (const kernel of schedule.kernels) {
+    const stage = kernel.stages[0]!;
+    const found = sparseFactor(schedule, stage, zeros, makers, writers, batch);
+    if (!found) {
+      kernels.push(kernel);
+      continue;
+    }
+    const { column, along, axis, outer } = found;
+    const { list, counts } = listsOf(column, along);
+    kernels.push(asKernel({ ...found.stage, sparse: { axis, list, counts, at: outer } }));
+  }
+  return { ...schedule, values, kernels };
+}
+
+interface SparseFactor {
+  /** The stage, reading the column itself. */
+  readonly stage: PlacedStage;
+  readonly column: Value;
+  /** The dimension of the column that the reduction runs along. */
+  readonly along: number;
+  readonly axis: AxisId;
+  readonly outer: readonly Affine[];
+}
+
+/** A factor of the stage's products that is 0 wherever a sparse column is. */
+function sparseFactor(
+  schedule: Schedule,
+  stage: PlacedStage,
+  zeros: ReadonlyMap<string, number>,
+  makers: ReadonlyMap<ValueId, PlacedStage>,
+  writers: ReadonlyMap<ValueId, number>,
+  batch: number,
+): SparseFactor | undefined {
+  const folded = stage.axes.filter((a) => a.kind === "reduce");
+  if (!isContraction(stage) || stage.reduce?.op !== "add" || folded.length !== 1) return undefined;
+  for (const factor of factorsOf(stage.body)) {
+    if (factor.kind !== "load" || factor.guard) continue;
+    const maker = makers.get(factor.of);
+    const column = columnOf(schedule, factor.of, maker, writers);
+    if (column?.home.kind !== "column" || (zeros.get(column.home.name) ?? 0) < leastZeros) continue;
+    const direct = maker ? substitute(stage, factor.of, maker) : stage;
+    const read = direct && loadOf(direct.body, column.id);
+    if (!direct || !read) continue;
+    const axes = read.at.map(axisOf);
+    const along = axes.indexOf(folded[0]!.id);
+    const outer = read.at.filter((_, d) => d !== along);
+    const parallel = stage.axes.filter((a) => a.kind === "parallel");
+    const outerAxes = axes.filter((_, d) => d !== along);
+    if (along < 0 || !outerAxes.every((a) => parallel.some((p) => p.id === a))) continue;
+    const results = parallel.filter((p) => !outerAxes.includes(p.id)).reduce((k, p) => k * dimAt(p.extent, batch), 1);
+    if (results < leastResults) continue;
+    return { stage: direct, column, along, axis: folded[0]!.id, outer };
+  }
+  return undefined;
+}
+
+/** a * b * c as its factors. */
+function factorsOf(body: Expr): Expr[] {
+  return body.kind === "call" && body.fn === "mul" ? body.args.flatMap(factorsOf) : [body];
+}
+
+/** The column behind a value: itself, or through an elementwise stage that maps 0 to 0 (`byte / 255`). */
+function columnOf(
+  schedule: Schedule,
+  id: ValueId,
+  maker: PlacedStage | undefined,
+  writers: ReadonlyMap<ValueId, number>,
+): Value | undefined {
+  const value = schedule.values[id]!;
+  if (value.home.kind === "column") return value;
+  if (!maker || writers.get(id) !== 1 || !isMap(maker)) return undefined;
+  const read = keepsZero(maker.body);
+  return read !== undefined && schedule.values[read]!.home.kind === "column" ? schedule.values[read] : undefined;
+}
+
+/** The one value that an expression reads, if the expression is 0 wherever that is. */
+function keepsZero(e: Expr): ValueId | undefined {
+  if (e.kind === "load" && !e.guard) return e.of;
+  if (e.kind !== "call") return undefined;
+  if (e.fn === "neg" || e.fn === "cast") return keepsZero(e.args[0]!);
+  if ((e.fn === "div" || e.fn === "mul") && e.args[1]!.kind === "num") return keepsZero(e.args[0]!);
+  return undefined;
+}
+
+function loadOf(body: Expr, value: ValueId): Extract<Expr, { kind: "load" }> | undefined {
+  let found: Extract<Expr, { kind: "load" }> | undefined;
+  visitExpr(body, (e) => {
+    if (e.kind === "load" && e.of === value) found = e;
+  });
+  return found;
+}
+
+/** For every other index of the column: the indices along one dimension at which it is not 0, in order. */
+function listStage(column: Value, along: number, lists: Lists, other: Lists | undefined): PlacedStage {
+  const { shape } = column.type;
+  const letters = ["n", "k", "i", "j"];
+  const axis = (d: number, kind: Axis["kind"]): Axis => ({
+    id: d,
+    name: letters[d] ?? `axis${d}`,
+    extent: shape[d] as Dim,
+    kind,
+  });
+  const outer = shape.map((_, d) => d).filter((d) => d !== along);
+  const read: Expr = { kind: "load", of: column.id, at: shape.map((_, d) => at(d)), dtype: "f32" };
+  return {
+    name: `nonzeros_of_${column.name}`,
+    axes: [...outer.map((d) => axis(d, "parallel")), axis(along, "scan")],
+    body: { kind: "call", fn: "ne", dtype: "bool", args: [read, { kind: "num", value: 0, dtype: "f32" }] },
+    filter: { counts: lists.counts },
+    ...(other ? { sparse: { axis: outer[0]!, list: other.list, counts: other.counts, at: [at(along)] } } : {}),
+    out: { value: lists.list, at: outer.map((d) => at(d)), mode: "set" },
+    origins: column.origins,
+  };
+}
