@@ -2,7 +2,7 @@
 // incomplete: a declaration whose name is known stays, so that its uses cause no further errors.
 import type { CstNode, IToken } from "chevrotain";
 import type { Diagnostic } from "../base/diagnostic.ts";
-import { positionAt, type Source, type Span } from "../base/span.ts";
+import { positionAt, type Source, type Span, textOf } from "../base/span.ts";
 import type { Block, Body, Decl, Entry, Expr, File, Param, Result, Size, Stmt, Type } from "./ast.ts";
 import { expressionBuilder } from "./build-expression.ts";
 import type {
@@ -189,7 +189,7 @@ export function buildAst(
     const { Begin, End, slot, loop, binding, update, expression: value } = node.children;
     const start = Begin[0]!.startOffset;
     const whole = span(start, endOfFirst(End, lastEnd(node, start)));
-    const lost = (): Stmt => ({ kind: "expr", value: { kind: "error", span: whole }, span: whole });
+    const lost = (): Stmt => lostStatement(whole);
     const valueAfter = (
       mark: readonly IToken[] | undefined,
       nodes: Parameters<typeof expression>[0][] | undefined,
@@ -223,7 +223,19 @@ export function buildAst(
       if (!Name?.[0]) return lost();
       return { kind: "update", name: name(Name[0], start), value: valueAfter(Update, next), span: whole };
     }
-    return value ? { kind: "expr", value: expression(value[0], start), span: whole } : lost();
+    return value && End ? { kind: "expr", value: expression(value[0], start), span: whole } : lost();
+  }
+
+  /** A statement that could not be read. What it was to bind is bound, so that its uses are no further mistakes. */
+  function lostStatement(whole: Span): Stmt {
+    const value: Expr = { kind: "error", span: whole };
+    const binds = /(?:(?:fn|let|var|const|def)\s+([A-Za-z_]\w*)|([A-Za-z_]\w*)\s*:)/dy;
+    binds.lastIndex = whole.start;
+    const { indices } = binds.exec(source.text) ?? {};
+    const bound = indices?.[1] ?? indices?.[2];
+    if (!bound) return { kind: "expr", value, span: whole };
+    const place = span(...bound);
+    return { kind: "bind", names: [{ text: textOf(place), span: place }], value, span: whole };
   }
 
   const decls = (cst.children.declaration ?? []).map(declarationOf).filter((decl) => decl !== undefined);

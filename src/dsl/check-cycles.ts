@@ -5,11 +5,15 @@ import type { FileScope, NamedDecl } from "./resolve.ts";
 import { rootsOf, visitAll } from "./walk.ts";
 
 /** Reports each cycle once; gives the declarations in it, which are not expanded. */
-export function checkCycles(scope: FileScope, reporter: Reporter): ReadonlySet<NamedDecl> {
+export function checkCycles(scope: FileScope, reporter: Pick<Reporter, "add">): ReadonlySet<NamedDecl> {
   const endless = new Set<NamedDecl>();
   const done = new Set<NamedDecl>();
   const next = (decl: NamedDecl): NamedDecl[] => {
     const own = new Set("params" in decl ? decl.params.map((param) => param.name.text) : []);
+    // A size of the signature is inferred, whatever else has its name; only a `dim` is meant, and that calls nothing.
+    for (const { type } of "params" in decl ? decl.params : []) {
+      for (const size of type?.kind === "tensor" ? type.sizes : []) if (size.kind === "name") own.add(size.name);
+    }
     const found: NamedDecl[] = [];
     for (const root of rootsOf(decl)) {
       visitAll(root, (node) => {

@@ -39,19 +39,21 @@ const foreign: Readonly<Record<string, string>> = {
 };
 
 /** Reports what is wrong with the names of a file; gives the declarations that reach themselves, which are not expanded. */
-export function checkNames(scope: FileScope, reporter: Reporter): ReadonlySet<NamedDecl> {
+type Report = Pick<Reporter, "add">;
+
+export function checkNames(scope: FileScope, reporter: Report): ReadonlySet<NamedDecl> {
   for (const decl of scope.decls) new Checker(scope, decl, reporter).declaration(decl);
   return checkCycles(scope, reporter);
 }
 
 class Checker {
   private readonly file: FileScope;
-  private readonly reporter: Reporter;
+  private readonly reporter: Report;
   /** N is named in `model`, `loss` and `metric` only. */
   private readonly knowsRows: boolean;
   private locals: Scope = { kind: "body", names: new Map() };
 
-  constructor(file: FileScope, decl: Decl, reporter: Reporter) {
+  constructor(file: FileScope, decl: Decl, reporter: Report) {
     this.file = file;
     this.reporter = reporter;
     this.knowsRows = decl.kind === "model" || decl.kind === "loss" || decl.kind === "metric";
@@ -285,7 +287,7 @@ class Checker {
   /** `grad` asks about bindings: the second argument is a name, or a list of names. */
   private gradTarget(call: Extract<Expr, { kind: "call" }>): void {
     if (call.callee.kind !== "name" || call.callee.name !== "grad" || this.find("grad")) return;
-    const target = call.args[1]?.value;
+    const target = (call.args.find(({ name }) => name?.text === "v") ?? call.args[1])?.value;
     if (!target || target.kind === "hole" || target.kind === "name" || target.kind === "error") return;
     if (target.kind === "list" && target.items.every((item) => item.kind === "name")) return;
     const facts = { text: textOf(target.span), got: "an expression" };

@@ -42,7 +42,8 @@ export function elaborate(file: File, options: ElaborateOptions = {}): Elaborate
   const session = new Session(options, options.ops ?? opTable, { expression, body });
   const scope = resolve(file, options.importFile?.bind(options), session.reporter);
   const scopes = userScopes(scope);
-  for (const each of scopes) for (const decl of checkNames(each, session.reporter)) session.endless.add(decl);
+  for (const each of scopes)
+    for (const decl of checkNames(each, { add: (diagnostic) => session.report(diagnostic) })) session.endless.add(decl);
   checkDims(session, scopes);
   const program = programOf(session, file, scope);
   const built = program && buildModule(session, program);

@@ -209,4 +209,21 @@ describe("one mistake", () => {
       expect(found[0]).toMatch(/^syntax\//);
     }
   });
+
+  it.each([
+    ["h: [N, 4] = x\n  h", "syntax/expected"],
+    ["let h = x\n  h", "syntax/foreign-word"],
+    ["fn g(x) = x\n  g(x)", "syntax/local-function"],
+    ["while x > 0 { x }", "syntax/foreign-word"],
+    ["return x", "syntax/foreign-word"],
+    ["grad(sum(x ** 2), 2 * x)", "type/grad-target"],
+    ["a, b = grad(sum(x ** 2), [x, 2 * x])\n  a", "type/grad-target"],
+  ])("in a statement that binds or ends a block is not told again: %s", (statements, code) => {
+    expect(codes(`model m(x: [N, 4]) {\n  ${statements}\n}\n`)).toEqual([code]);
+  });
+
+  it("is not seen where there is none: sizes with the name of a function, targets by name", () => {
+    expect(codes("fn f(a: [m, n]) = a * n\nmodel m(x: [N, 4]) { f(x) }\n")).toEqual([]);
+    expect(codes("model m(x: [N, 4]) { (grad(v = x, e = sum(x ** 2)) + grad(sum(x), (x))) |> relu }\n")).toEqual([]);
+  });
 });

@@ -88,7 +88,12 @@ export const types = {
     severity: "error",
     message: ({ what, got, least }) =>
       `${what} is ${got}; it should be a whole number${least === undefined ? "" : ` from ${least}`}.`,
-    help: ({ text }) => `\`/\` is exact: check that \`${text}\` divides evenly.`,
+    help: ({ got, text, least }) => {
+      if (!got.startsWith("the number"))
+        return "Give a number known when compiled; `gather` and `pick` take places from a tensor.";
+      if (text.includes("/")) return `\`/\` is exact: check that \`${text}\` divides evenly.`;
+      return `Give a whole number${least === undefined ? "" : `, ${least} or more`}.`;
+    },
     page: {
       explain:
         "Known numbers have no integer type, and `/` does not round. Where a size, an index or a count is needed, the result must be whole.",

@@ -25,6 +25,9 @@ function dependsOn(b: Builder, from: NodeId, to: NodeId): boolean {
   return false;
 }
 
+/** A name, or a list of names: an expression in its place has a value, but nothing was computed from that value. */
+const namesOnly = /^(?:\(*\w+\)*|[[(][\s\w,]*[\])])$/;
+
 export const grad = builtin(
   "grad(e, v)",
   "The gradient of a scalar e with respect to a binding v (or a list of them), of v's shape.",
@@ -38,6 +41,10 @@ export const grad = builtin(
       return report(call.frame, diagnose(types, "type/grad-scalar", operand.span, facts));
     }
     const v = call.operand("v");
+    const text = textOf(v.span);
+    if (!namesOnly.test(text)) {
+      return report(call.frame, diagnose(types, "type/grad-target", v.span, { text, got: "an expression" }));
+    }
     if (v.value.kind !== "list") return gradientOf(call, node, v);
     return list(v.value.items.map((value) => gradientOf(call, node, { value, span: v.span })));
   },
