@@ -27,7 +27,7 @@ export class Choices {
   }
 }
 
-const shapes: readonly Shape[] = [
+export const shapes: readonly Shape[] = [
   [],
   [3],
   [4],
@@ -51,7 +51,7 @@ export interface RandomGraph {
 }
 
 /** Applies one random op to nodes of the pool; undefined where its shape rule refuses. */
-type Step = (
+export type Step = (
   c: Choices,
   b: Builder,
   pool: readonly NodeId[],
@@ -71,7 +71,7 @@ function shuffled(c: Choices, rank: number): number[] {
 const num = (b: Builder, value: number) => b.node("const", [], { value, dtype: "f32" });
 const bounded = (b: Builder, x: NodeId) => b.node("tanh", [x]);
 
-const steps: readonly Step[] = [
+export const steps: readonly Step[] = [
   (c, _, pool) => ({ op: c.of(unary), inputs: [c.of(pool)] }),
   (c, _, pool) => ({ op: c.of(binary), inputs: [c.of(pool), c.of(pool)] }),
   (c, _, pool) => ({ op: c.of(binary), inputs: [c.of(pool), c.of(pool)] }),
