@@ -12,7 +12,7 @@ import { jobs } from "./jobs.ts";
 import { kernels } from "./kernels.ts";
 import { findTorch, peerKinds, peersInstalled } from "./peer.ts";
 import { type RaceOptions, type RaceResult, race } from "./race.ts";
-import { compileTable, jobTable, kernelTable, raceTable } from "./report.ts";
+import { compileTable, jobTable, kernelTable, raceTable, versions } from "./report.ts";
 import { benchFolder, findTarget, libraryFor, reference } from "./targets.ts";
 import { workloads } from "./workloads.ts";
 
@@ -62,8 +62,12 @@ async function main(): Promise<number> {
 
   const folder = mkdtempSync(join(tmpdir(), "nnc-bench-"));
   try {
-    const kinds = peerKinds(bundle, findTorch()).filter(
-      ({ name, family }) => peers === undefined || peers.includes(name) || peers.includes(family) || name === reference,
+    const all = peerKinds(bundle, findTorch());
+    const absent = (peers ?? []).filter((p) => !all.some(({ name, family }) => name === p || family === p));
+    if (absent.length > 0) return wrong(`this machine has no peer ${absent.join(", ")}`);
+    // The reference always runs: every ratio is to it.
+    const kinds = all.filter(
+      (k) => peers === undefined || peers.includes(k.name) || peers.includes(k.family) || k.name === reference,
     );
     const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, node: process.version, clock };
     print(`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; ${new Date().toISOString()}\n`);
@@ -80,6 +84,7 @@ async function main(): Promise<number> {
         print(`\n${raceTable(workload, results.at(-1)!)}\n`);
       }
     }
+    if (results.length > 0) print(`\n${versions(results)}\n`);
     const kernelRows = wants("kernels") ? await kernels(given.quick) : undefined;
     if (kernelRows) print(`\n${kernelTable(kernelRows)}\n`);
     const compileRows = wants("compile") ? compileCosts(given.quick) : undefined;

@@ -18,7 +18,7 @@ const kept = 4;
 const tile = Array.from({ length: loaded * kept }, (_, k) => ({
   sum: `$s${k}`,
   x: `$x${k % loaded}`,
-  w: `$w${k % kept}`,
+  w: `$w${Math.floor(k / loaded)}`,
 }));
 const numbers = 512;
 

@@ -44,6 +44,7 @@ export function chart(
   }
   const height = y;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="12">
+<title>Time of one training step: nnc, PyTorch, jax-js, TensorFlow.js</title>
 <rect width="${width}" height="${height}" fill="#fff"/>
 ${text(12, 22, `Time of one training step, one thread, logarithmic; ${machine.cpu}, Node ${machine.node}`, 'font-size="14"')}
 ${parts.join("\n")}

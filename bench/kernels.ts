@@ -85,7 +85,7 @@ const cases: readonly Case[] = [
 ];
 
 export async function kernels(quick: boolean): Promise<KernelResult> {
-  const seconds = quick ? 0.15 : 0.6;
+  const seconds = quick ? 0.2 : 0.8;
   const peaks = await ceilings(seconds, bestTime);
   const rows: KernelRow[] = [];
   for (const { name: target, options, dense } of targets) {
@@ -106,16 +106,22 @@ function fill(values: { [index: number]: number; readonly length: number }): voi
   for (let i = 0; i < values.length; i++) values[i] = (((i * 7919) % 1009) - 504.5) / 1009;
 }
 
+/** Calls before anything is timed: by then V8 has compiled what it will compile. */
+const warmUp = { calls: 50, seconds: 2 };
+
 /** Seconds of one call, the best of many short spans: what the core can do, not what else the machine did. */
 function bestTime(work: () => void, seconds: number): number {
-  const span = seconds / 12;
-  const begin = performance.now();
+  const since = (start: number): number => (performance.now() - start) / 1000;
+  let begin = performance.now();
+  for (let k = 0; k < warmUp.calls && since(begin) < warmUp.seconds; k++) work();
+  const span = seconds / 40;
   let calls = 1;
   let best = Number.POSITIVE_INFINITY;
-  while (performance.now() - begin < seconds * 1000) {
+  begin = performance.now();
+  while (since(begin) < seconds) {
     const start = performance.now();
     for (let k = 0; k < calls; k++) work();
-    const taken = (performance.now() - start) / 1000;
+    const taken = since(start);
     best = Math.min(best, taken / calls);
     if (taken < span) calls = Math.ceil(calls * Math.min(2, span / Math.max(taken, 1e-7)));
   }

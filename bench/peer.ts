@@ -93,7 +93,9 @@ export class PeerProcess {
     });
     // A peer that died is noticed by its missing answer.
     this.child.stdin.on("error", () => {});
-    this.child.on("error", () => {});
+    this.child.on("error", (error) => {
+      this.complaints += error.message;
+    });
     this.answers = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }
 

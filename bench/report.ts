@@ -75,22 +75,30 @@ export function kernelTable({ ceilings, rows }: KernelResult): string {
 
 export const compileTable = (rows: readonly CompileRow[]): string =>
   table(
-    ["compiling", "time", "emitted", "kernels", "arena"],
+    ["compiling", "wall", "CPU", "emitted", "kernels", "arena"],
     rows.map((r) => [
       r.name,
-      timeText(r.seconds),
+      timeText(r.wall),
+      timeText(r.cpu),
       `${digits(r.bytes / 1e3)} kB`,
       String(r.kernels),
       megabytes(r.arenaBytes),
     ]),
   );
 
-export const jobTable = (rows: readonly JobRow[]): string =>
-  table(
-    ["whole jobs", "wall", "CPU", "peak"],
-    rows.map((r) =>
-      r.wall === undefined
-        ? [r.name, `fails: ${r.failed}`]
-        : [r.name, timeText(r.wall), timeText(r.cpu!), megabytes(r.peakBytes!)],
-    ),
+export function jobTable(rows: readonly JobRow[]): string {
+  const cells = rows.map((r) =>
+    r.wall === undefined
+      ? [r.name, `fails: ${r.failed}`]
+      : [r.name, timeText(r.wall), timeText(r.cpu!), megabytes(r.peakBytes!)],
   );
+  return failuresApart(["whole jobs", "wall", "CPU", "peak"], cells);
+}
+
+/** What was measured, once for all tables. */
+export function versions(results: readonly RaceResult[]): string {
+  const found = results.flatMap(({ entries }) =>
+    entries.flatMap((e) => (e.version ? [`${e.title}: ${e.version}`] : [])),
+  );
+  return [...new Set(found)].join("\n");
+}

@@ -19,7 +19,7 @@ await serve(async (inputs, variant) => {
     values,
   }));
   return {
-    version: process.version,
+    version: `this tree, Node ${process.version}`,
     step(batch) {
       for (const { into, size, values } of columns) into.set(values.subarray(batch * size, (batch + 1) * size));
       if (step !== undefined) scalars[step] = steps++;

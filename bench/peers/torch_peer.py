@@ -1,5 +1,6 @@
 """PyTorch as a peer: eager, one thread, as its tutorials write it. Requests and answers are JSON lines; see serve.mjs."""
 
+import ctypes
 import json
 import math
 import resource
@@ -131,7 +132,17 @@ def answer(value):
     print(json.dumps(value), flush=True)
 
 
-answer({"version": torch.__version__})
+def blas():
+    """The kernels that OpenBLAS chose for this processor."""
+    try:
+        name = ctypes.CDLL("libopenblas.so.0").openblas_get_corename
+    except (AttributeError, OSError):
+        return "another BLAS"
+    name.restype = ctypes.c_char_p
+    return "OpenBLAS for " + name().decode()
+
+
+answer({"version": f"{torch.__version__}, {blas()}"})
 for line in sys.stdin:
     request = json.loads(line)
     if request["do"] == "losses":
