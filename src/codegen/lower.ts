@@ -276,9 +276,16 @@ class Lowering {
         .flatMap((g) => points.slice(0, 1).map((p) => this.clip(g.guard, axis.id, p)));
       const from = clip.reduce<Scalar>((a, c) => maxOf(a, c.from), indexScalar(constantIndex(0)));
       const to = clip.reduce<Scalar>((a, c) => minOf(a, c.to), indexScalar(dimIndex(axis.extent)));
-      inner = [{ kind: "for", variable, from, to, step: 1, body: inner }];
+      const loop: Loop = { kind: "for", variable, from, to, step: 1, body: inner };
+      inner = to.kind === "index" ? [loop] : this.withEnd(loop);
     }
     return [...declare, ...inner, ...(scans ? [] : finish)];
+  }
+
+  /** A bound that takes work is computed once, before the loop. */
+  private withEnd(loop: Extract<Loop, { kind: "for" }>): Loop[] {
+    const name = this.names.unique(`${loop.variable}End`);
+    return [{ kind: "let", name, mutable: false, value: loop.to }, { ...loop, to: { kind: "var", name, dtype: "i32" } }];
   }
 
   /** The points of a list, in order; the axis variable is read from it. */
@@ -387,16 +394,17 @@ class Lowering {
     return indexScalar({ ...constantIndex(0), terms: [{ variable: this.variables.get(axis)!, mul: 1 }] });
   }
 
-  /** Bounds of an axis within which 0 <= at < extent; `at` counts the axis with +1 or -1. */
+  /** Bounds of an axis t within which 0 <= rest + mul * t < extent. */
   private clip(guard: Guard, axis: AxisId, point: Point): { from: Scalar; to: Scalar } {
     const mul = guard.at.terms.find((t) => t.axis === axis)!.mul as number;
     const rest = this.index({ ...guard.at, terms: guard.at.terms.filter((t) => t.axis !== axis) }, point);
     const end = dimIndex(guard.extent);
-    if (mul === 1) return { from: indexScalar(negate(rest)), to: indexScalar(addIndex(end, negate(rest))) };
-    return {
-      from: indexScalar(addIndex(addIndex(rest, negate(end)), constantIndex(1))),
-      to: indexScalar(addIndex(rest, constantIndex(1))),
-    };
+    const step = Math.abs(mul);
+    // mul > 0: t from ceil(-rest / mul) to below ceil((extent - rest) / mul).
+    if (mul > 0) return { from: ceilDivide(negate(rest), step), to: ceilDivide(addIndex(end, negate(rest)), step) };
+    // mul < 0: t from above (rest - extent) / step to rest / step; both as the ceiling of a number larger by one.
+    const one = constantIndex(1);
+    return { from: ceilDivide(addIndex(addIndex(rest, negate(end)), one), step), to: ceilDivide(addIndex(rest, one), step) };
   }
 
   /** Stores a result, or keeps it in a variable for the stages that follow. */
@@ -558,7 +566,7 @@ function identityOf(op: ReduceOp, dtype: DType): number {
 
 /**
  * Guards of the body that an inner loop's bounds can stand for: the body is 0 (for a sum) or the identity (for max, min) where
- * the guard fails, and the guard counts an inner axis with +1 or -1. Returns the body without them.
+ * the guard fails, and the guard counts an inner axis. Returns the body without them.
  */
 function clippable(
   stage: PlacedStage,
@@ -578,7 +586,7 @@ function clippable(
     const kept = e.guard.filter((guard) => {
       const inner = folded.findLast((axis) => guard.at.terms.some((t) => t.axis === axis));
       const mul = guard.at.terms.find((t) => t.axis === inner)?.mul;
-      if (inner === undefined || (mul !== 1 && mul !== -1)) return true;
+      if (inner === undefined || typeof mul !== "number") return true;
       guards.push({ axis: inner, guard });
       return false;
     });
@@ -627,6 +635,14 @@ export function scaleIndex(index: Index, by: Dim): Index {
       return { variable: t.variable, mul };
     }),
   };
+}
+
+/** ceil(a / b) where it counts: below 0 any number that is not above 0 will do, and division toward zero gives one. */
+function ceilDivide(a: Index, b: number): Scalar {
+  if (b === 1) return indexScalar(a);
+  const sum = indexScalar(addIndex(a, constantIndex(b - 1)));
+  const quotient: Scalar = { kind: "call", fn: "div", dtype: "f32", args: [sum, { kind: "num", value: b, dtype: "f32" }] };
+  return { kind: "call", fn: "cast", dtype: "i32", args: [quotient] };
 }
 
 const negate = (index: Index): Index => scaleIndex(index, -1);
