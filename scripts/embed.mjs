@@ -38,7 +38,7 @@ async function helperTexts() {
         chunks.push({ comment: comment.join("\n"), lines: [line.replace(/^export /, "")] });
         comment = [];
       } else if (/^[ })\]]/.test(line) && comment.length === 0) chunks.at(-1)?.lines.push(line);
-      else if (/^(\/\/|\/\*\*| \*)/.test(line)) comment.push(line);
+      else if (/^(\/\/|\/\*\*| \*)/.test(line)) comment.push(...(line.includes("biome-ignore") ? [] : [line]));
       else comment = [];
     }
     for (const chunk of chunks) {
@@ -59,7 +59,7 @@ export function esbuildPlugin() {
       b.onResolve({ filter: /^nnc:helpers$/ }, () => ({ path: "helpers", namespace: "nnc" }));
       b.onLoad({ filter: /^runtime$/, namespace: "nnc" }, async () => ({ contents: await runtimeText(), loader: "text" }));
       b.onLoad({ filter: /^helpers$/, namespace: "nnc" }, async () => ({ contents: JSON.stringify(await helperTexts()), loader: "json" }));
-      b.onLoad({ filter: /\.nn$/ }, async ({ path }) => ({ contents: await readFile(path, "utf8"), loader: "text" }));
+      b.onLoad({ filter: /\.(nn|py)$/ }, async ({ path }) => ({ contents: await readFile(path, "utf8"), loader: "text" }));
     },
   };
 }
@@ -72,7 +72,7 @@ export function vitePlugin() {
     async load(id) {
       if (id === "\0nnc:helpers") return `export default ${JSON.stringify(await helperTexts())}`;
       if (id === "\0nnc:runtime") return `export default ${JSON.stringify(await runtimeText())}`;
-      if (id.endsWith(".nn")) return `export default ${JSON.stringify(await readFile(id, "utf8"))}`;
+      if (/\.(nn|py)$/.test(id)) return `export default ${JSON.stringify(await readFile(id, "utf8"))}`;
       return null;
     },
   };

@@ -10,3 +10,7 @@ declare module "nnc:helpers" {
   const helpers: Readonly<Record<string, { readonly comment: string; readonly ts: string; readonly js: string }>>;
   export default helpers;
 }
+declare module "*.py" {
+  const text: string;
+  export default text;
+}

@@ -9,6 +9,7 @@ import { dataCommand } from "./data.ts";
 import { diagnosticOf, type Format, show } from "./diagnostics.ts";
 import { evalCommand } from "./eval.ts";
 import { explainCommand } from "./explain.ts";
+import { exportCommand } from "./export.ts";
 import { fmtCommand } from "./fmt.ts";
 import { gradCommand } from "./grad.ts";
 import { inspectCommand } from "./inspect.ts";
@@ -28,6 +29,7 @@ const commands: readonly MakeCommand[] = [
   inspectCommand,
   statsCommand,
   gradCommand,
+  exportCommand,
   evalCommand,
   predictCommand,
   fmtCommand,

@@ -13,9 +13,10 @@ const table = new Map<string, readonly string[]>([
   ["dsl", ["base", "ir"]],
   ["codegen", ["base", "ir"]],
   ["inspect", ["base", "ir", "codegen"]],
+  ["export", ["base", "ir"]],
   ["runtime", ["data"]],
   ["data", ["runtime"]],
-  ["cli", ["base", "ir", "dsl", "codegen", "inspect", "runtime", "data"]],
+  ["cli", ["base", "ir", "dsl", "codegen", "export", "inspect", "runtime", "data"]],
 ]);
 
 /** Single doors between rooms: from, to, and whether types alone may pass. */
@@ -32,9 +33,10 @@ const packages = new Map<string, readonly RegExp[]>([
   ["dsl", [/^chevrotain$/]],
   ["codegen", [/^ts-morph$/, /^esbuild$/, /^code-block-writer$/, /^nnc:(helpers|runtime)$/]],
   ["inspect", [/^@dagrejs\/dagre$/]],
+  ["export", [/^@bufbuild\/protobuf\/wire$/]],
   ["runtime", []],
   ["data", []],
-  ["cli", [/^commander$/, /^node:/]],
+  ["cli", [/^commander$/, /^esbuild$/, /^node:/]],
 ]);
 
 /** The runtime's files that know Node; the rest runs in a browser's worker too. */

@@ -2,6 +2,7 @@
 import type { Entry } from "../diagnostic.ts";
 import { data } from "./data.ts";
 import { evaluation } from "./evaluation.ts";
+import { exporting } from "./export.ts";
 import { gradients } from "./gradients.ts";
 import { limits } from "./limits.ts";
 import { model } from "./model.ts";
@@ -20,4 +21,5 @@ export const phases: readonly Record<string, Entry<never>>[] = [
   data,
   evaluation,
   gradients,
+  exporting,
 ];

@@ -1,0 +1,44 @@
+// What `nnc export` cannot carry over, or carries over with a difference.
+import { entry } from "../diagnostic.ts";
+
+export const exporting = {
+  "export/no-training": entry<{ readonly model: string; readonly what: string }>({
+    severity: "error",
+    message: ({ model, what }) => `\`${model}\` has no ${what}, so there is no step to export`,
+    help: () =>
+      "Declare `loss(…) = …` and `train { optimizer = … }`, or export the model alone with `--to onnx --graph forward`.",
+    page: {
+      explain:
+        "An exported trainer repeats the whole step: forward, loss, gradients, update. A file without a loss or without an optimizer has no step.",
+    },
+  }),
+  "export/rows-meet": entry<{ readonly model: string }>({
+    severity: "warning",
+    message: ({ model }) =>
+      `the rows of a batch meet in \`${model}\`, so K processes with a share each do not compute what one does with all`,
+    help: () => "Train the exported file on one process where this matters; batch normalisation bears it.",
+    page: {
+      explain:
+        "DistributedDataParallel gives each process a share of the batch. The gradients of the shares add up to that of the batch where the loss is a mean or a sum over rows and each row is computed by itself. Statistics of a batch, or comparing rows of a batch with one another, then see the share's rows only.",
+    },
+  }),
+  "export/made-data": entry<{ readonly source: string }>({
+    severity: "hint",
+    message: ({ source }) =>
+      `\`${source}\` is made by nnc itself; the exported file takes its columns from a safetensors file`,
+    help: () => "Start it with `--data FILE.safetensors`, one tensor per column, rows first.",
+    page: {
+      explain:
+        "The exported PyTorch program reads the public data sets and files of numbers and text by itself. Made data has no file that it could read.",
+    },
+  }),
+  "export/op": entry<{ readonly op: string; readonly target: string; readonly why: string }>({
+    severity: "error",
+    message: ({ op, target, why }) => `${op} has no form in ${target}: ${why}`,
+    help: () => "Export to the other target, or rewrite this line.",
+    page: {
+      explain:
+        "Nearly all operations have a form in ONNX's ordinary operators. The few that have none are told with their line.",
+    },
+  }),
+};

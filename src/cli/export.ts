@@ -1,0 +1,100 @@
+// `nnc export`: the same model for another engine: a PyTorch program, or ONNX graphs.
+import { join } from "node:path";
+import { Command, Option } from "commander";
+import { type Diagnostic, diagnose } from "../base/diagnostic.ts";
+import { exporting } from "../base/diagnostics/export.ts";
+import type { Module } from "../ir/module.ts";
+import { bytesText } from "../runtime/user-error.ts";
+import { type Cli, exit } from "./cli.ts";
+import { show } from "./diagnostics.ts";
+import { batchOption, examples, type ModelOptions, withModelOptions } from "./options.ts";
+import { withWatch } from "./watch.ts";
+
+interface ExportOptions extends ModelOptions {
+  readonly to: "pytorch" | "onnx";
+  readonly graph?: "forward" | "step";
+  readonly out: string;
+  readonly dataDir?: string;
+  readonly data?: string;
+}
+
+export const exportCommand = (cli: Cli, done: (code: number) => void): Command => {
+  const command = withModelOptions(new Command("export"))
+    .description("Writes the model for another engine: NAME.py for PyTorch, or NAME.onnx.")
+    .argument("<file>", "a model file, NAME.nn")
+    .addOption(new Option("--to <TARGET>", "what to write").choices(["pytorch", "onnx"]).makeOptionMandatory())
+    .addOption(
+      new Option("--graph <GRAPH>", "for ONNX: the model alone, or a whole training step").choices(["forward", "step"]),
+    )
+    .option("-o, --out <DIR>", "folder to write to", ".")
+    .addOption(batchOption("rows per step; else the model's `batch`"))
+    .option("--data-dir <DIR>", "where files that the model loads are looked up first")
+    .option("--data <NAME>", "the data set that takes the place of the model's")
+    .addHelpText(
+      "after",
+      examples(
+        "nnc export model.nn --to pytorch -o out && python3 out/model.py --nproc 2",
+        "nnc export model.nn --to onnx --graph step",
+      ),
+    );
+  return withWatch(command, cli, done, exportModel);
+};
+
+async function exportModel(path: string, options: ExportOptions, cli: Cli): Promise<number> {
+  if (options.to === "pytorch" && options.graph !== undefined) {
+    cli.warn("error: --graph is for --to onnx; a PyTorch program holds the whole training.\n");
+    return exit.usage;
+  }
+  const { readModel } = await import("./model-file.ts");
+  const { name, module, diagnostics } = readModel(path, cli, {
+    dims: options.dim,
+    dataDir: options.dataDir,
+    data: options.data,
+    ...(options.batch === undefined ? {} : { batch: options.batch }),
+    // ONNX graphs take columns as the model declares them.
+    ...(options.to === "onnx" ? { fromDataSet: false } : {}),
+  });
+  if (!show(cli, diagnostics, options.format) || !module) return exit.wrong;
+  const made = options.to === "pytorch" ? await pyTorch(name, module, path) : await onnx(name, module, options);
+  if (!show(cli, made.diagnostics, options.format)) return exit.wrong;
+  const file = join(options.out, made.file);
+  cli.files.write(file, [made.bytes]);
+  if (options.format === "text") cli.print(`${file}  ${bytesText(made.bytes.length)}\n`);
+  return exit.done;
+}
+
+interface Made {
+  readonly file: string;
+  readonly bytes: Uint8Array;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What a step lacks, as a mistake. */
+function lacking(module: Module): Diagnostic | undefined {
+  const hasLoss = module.step.outputs.has("loss");
+  if (hasLoss && module.step.updates.length > 0) return undefined;
+  const what = hasLoss ? "optimizer" : "loss";
+  return diagnose(exporting, "export/no-training", undefined, { model: module.name, what });
+}
+
+async function pyTorch(name: string, module: Module, path: string): Promise<Made> {
+  const fault = lacking(module);
+  if (fault) return { file: "", bytes: new Uint8Array(0), diagnostics: [fault] };
+  const { printPyTorch } = await import("../export/pytorch/file.ts");
+  const { text, exactInParts } = printPyTorch(module, path.split(/[/\\]/).at(-1)!);
+  const source = module.train?.data?.source;
+  const diagnostics = [
+    ...(exactInParts ? [] : [diagnose(exporting, "export/rows-meet", undefined, { model: module.name })]),
+    ...(source === "digits" ? [diagnose(exporting, "export/made-data", undefined, { source })] : []),
+  ];
+  return { file: `${name}.py`, bytes: new TextEncoder().encode(text), diagnostics };
+}
+
+async function onnx(name: string, module: Module, options: ExportOptions): Promise<Made> {
+  const graph = options.graph ?? "forward";
+  const fault = graph === "step" ? lacking(module) : undefined;
+  if (fault) return { file: "", bytes: new Uint8Array(0), diagnostics: [fault] };
+  const { writeOnnx } = await import("../export/onnx/model.ts");
+  const { bytes, diagnostics } = writeOnnx(module, graph);
+  return { file: graph === "step" ? `${name}.step.onnx` : `${name}.onnx`, bytes, diagnostics };
+}
