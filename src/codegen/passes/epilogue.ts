@@ -21,6 +21,8 @@ export function fuseEpilogues(schedule: Schedule, strictFloat: boolean): Schedul
   for (let i = 0; i < stages.length; i++) {
     const stage = stages[i];
     if (!stage?.reduce || stage.out.mode !== "set" || !writesIdentity(stage)) continue;
+    // A scan has a result per round, not one at its end.
+    if (stage.axes.some((axis) => axis.kind === "scan")) continue;
     const value = stage.out.value;
     const readers = readersOf.get(value) ?? [];
     if (schedule.values[value]!.home.kind !== "temp" || pinned.has(value)) continue;
