@@ -1,6 +1,7 @@
 // Bundling with esbuild: the emitted TypeScript as a library, and together with the runtime as a program. Everything is in memory:
 // no file beside the model (tsconfig.json, package.json, node_modules) can change a byte. esbuild is loaded when first needed.
 import runtime from "nnc:runtime";
+import { comment } from "./ts/emit.ts";
 
 export interface Bundles {
   /** `NAME.js`: the library as an ES module. */
@@ -9,7 +10,9 @@ export interface Bundles {
   readonly trainer: string;
 }
 
-export async function bundle(name: string, typescript: string): Promise<Bundles> {
+export async function bundle(fileName: string, typescript: string): Promise<Bundles> {
+  // It stands in comments, and a file's name may hold anything.
+  const name = comment(fileName);
   const { build } = await import("esbuild");
   const texts = new Map([
     ["library", { contents: typescript, loader: "ts" as const }],

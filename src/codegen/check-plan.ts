@@ -4,20 +4,32 @@ import type { ValueId } from "../ir/stage.ts";
 import type { Loop, Procedure, Scalar } from "./loops.ts";
 import { bytesOf, type Plan, type Program } from "./plan.ts";
 
+/** Bytes of the arena. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What is wrong with a plan, in words; empty for a sound one. */
 export function checkPlan(programs: readonly Program[], plan: Plan, batch: number): string[] {
   const faults: string[] = [];
   for (const program of programs) {
     const offsets = plan.offsets.get(program.name)!;
-    const span = (value: ValueId): { from: number; to: number } => {
+    // Asked once per pair of live values: each is worked out once.
+    const spans = new Map<ValueId, Span>();
+    const span = (value: ValueId): Span => {
+      const known = spans.get(value);
+      if (known) return known;
       const from = offsets.get(value);
       if (from === undefined) throw new Error(`${program.name}: value ${value} has no address`);
-      return { from, to: from + bytesOf(program.schedule.values[value]!.type, batch) };
+      const made = { from, to: from + bytesOf(program.schedule.values[value]!.type, batch) };
+      spans.set(value, made);
+      return made;
     };
     /** Temporaries whose bytes are theirs at this moment. */
     const whole = new Set<ValueId>();
     for (const procedure of program.procedures) {
-      const { reads, writes } = accesses(procedure);
+      const { reads, writes, sums } = accesses(procedure);
       for (const value of [...reads, ...writes]) {
         const { from, to } = span(value);
         if (from < 0 || to > plan.bytes)
@@ -38,15 +50,21 @@ export function checkPlan(programs: readonly Program[], plan: Plan, batch: numbe
           }
         }
       }
+      for (const value of sums) {
+        if (program.schedule.values[value]!.home.kind === "temp" && !whole.has(value)) {
+          faults.push(`${program.name}/${procedure.name} adds to ${nameOf(program, value)} before it is set`);
+        }
+      }
       for (const value of writes) {
+        const own = span(value);
         const home = program.schedule.values[value]!.home.kind;
         const mayChange = program.name === "init" || program.name === "step" || home !== "slot";
         if (!mayChange || home === "column" || home === "constant" || home === "file") {
           faults.push(`${program.name}/${procedure.name} writes ${nameOf(program, value)}, which it may not change`);
         }
-        for (const other of whole) if (overlap(span(value), span(other))) whole.delete(other);
+        for (const other of whole) if (overlap(own, span(other))) whole.delete(other);
         for (const other of writes) {
-          if (other < value && overlap(span(value), span(other))) {
+          if (other < value && overlap(own, span(other))) {
             faults.push(
               `${program.name}/${procedure.name} writes ${nameOf(program, value)} and ${nameOf(program, other)} in the same bytes`,
             );
@@ -61,8 +79,7 @@ export function checkPlan(programs: readonly Program[], plan: Plan, batch: numbe
 
 const nameOf = (program: Program, value: ValueId): string => program.schedule.values[value]!.name;
 
-const overlap = (a: { from: number; to: number }, b: { from: number; to: number }): boolean =>
-  a.from < b.to && b.from < a.to;
+const overlap = (a: Span, b: Span): boolean => a.from < b.to && b.from < a.to;
 
 function sameSlot(program: Program, a: ValueId, b: ValueId): boolean {
   if (a === b) return true;
@@ -71,23 +88,34 @@ function sameSlot(program: Program, a: ValueId, b: ValueId): boolean {
   return x.kind === "slot" && y.kind === "slot" && x.slot === y.slot;
 }
 
+interface Accesses {
+  readonly reads: ReadonlySet<ValueId>;
+  readonly writes: ReadonlySet<ValueId>;
+  /** Values that are added to before the procedure sets them. */
+  readonly sums: ReadonlySet<ValueId>;
+}
+
 /** The values that a procedure's loops load from and store to. */
-function accesses(procedure: Procedure): { reads: Set<ValueId>; writes: Set<ValueId> } {
+function accesses(procedure: Procedure): Accesses {
   const values = new Map(procedure.buffers.map((b) => [b.name, b.value]));
   const reads = new Set<ValueId>();
   const writes = new Set<ValueId>();
+  const sums = new Set<ValueId>();
   const scalars: Scalar[] = [];
-  const loops: Loop[] = [...procedure.body];
+  // In order, last first: what is set before it is added to is no sum of old bytes.
+  const loops: Loop[] = procedure.body.toReversed();
   for (let loop = loops.pop(); loop; loop = loops.pop()) {
     if (loop.kind === "for") {
       scalars.push(loop.from, loop.to);
-      loops.push(...loop.body);
+      loops.push(...loop.body.toReversed());
     } else if (loop.kind === "if") {
       scalars.push(loop.condition);
-      loops.push(...loop.body);
+      loops.push(...loop.body.toReversed());
     } else if (loop.kind === "let" || loop.kind === "assign") scalars.push(loop.value);
     else if (loop.kind === "store") {
-      writes.add(values.get(loop.buffer)!);
+      const value = values.get(loop.buffer)!;
+      if (loop.add && !writes.has(value)) sums.add(value);
+      writes.add(value);
       scalars.push(loop.value, ...loop.at.computed.map((c) => c.value));
     }
   }
@@ -97,5 +125,5 @@ function accesses(procedure: Procedure): { reads: Set<ValueId>; writes: Set<Valu
       scalars.push(...scalar.at.computed.map((c) => c.value));
     } else if (scalar.kind === "call") scalars.push(...scalar.args);
   }
-  return { reads, writes };
+  return { reads, writes, sums };
 }

@@ -91,3 +91,15 @@ export const dimIndex = (dim: Dim): Index =>
   typeof dim === "number" ? constantIndex(dim) : { const: 0, rows: dim.perRow, terms: [] };
 
 export const indexScalar = (index: Index): Scalar => ({ kind: "index", index });
+
+/** Every index of an extent, one by one. */
+export const countedLoop = (variable: string, extent: Dim, body: readonly Loop[]): Loop[] => [
+  {
+    kind: "for",
+    variable,
+    from: indexScalar(constantIndex(0)),
+    to: indexScalar(dimIndex(extent)),
+    step: 1,
+    body,
+  },
+];

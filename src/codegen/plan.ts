@@ -4,7 +4,7 @@
 import type { ValueId } from "../ir/stage.ts";
 import { dimAt, type Storage, type TensorType } from "../ir/types.ts";
 import type { Procedure } from "./loops.ts";
-import { stridesOf } from "./lower.ts";
+import { stridesOf } from "./lower-context.ts";
 import type { Home, Schedule, Value } from "./schedule.ts";
 import { storageOf } from "./schedule.ts";
 

@@ -29,6 +29,19 @@ function isProfitable(stage: PlacedStage, readers: readonly Reader[], batch: num
   return reads * once <= elements * (once + 1) + reads;
 }
 
+/** Past this many nodes a body is long enough; a chain of any length then takes linear time, and no expression is nested deeply. */
+const largestBody = 400;
+
+function bodySize(stage: PlacedStage): number {
+  let size = 0;
+  const count = (): void => {
+    size++;
+  };
+  visitExpr(stage.body, count);
+  if (stage.epilogue) visitExpr(stage.epilogue, count);
+  return size;
+}
+
 function countLoads(expr: Expr): number {
   let loads = 0;
   visitExpr(expr, (e) => {
@@ -71,7 +84,7 @@ function inline(
     if (!decide(stage, readers)) continue;
     const producer = strictFloat ? { ...stage, body: rounded(stage.body) } : stage;
     const replaced = readers.map((r) => substitute(r.stage, value, producer));
-    if (replaced.some((r) => r === undefined)) continue;
+    if (replaced.some((r) => r === undefined || bodySize(r) > largestBody)) continue;
     readerIds.forEach((r, k) => {
       stages[r] = replaced[k]!;
       for (const read of readsOf(replaced[k]!)) addReader(read, r);

@@ -5,7 +5,7 @@ import type { Origin } from "../../ir/graph.ts";
 import { dimAt, isStatic, type Shape, type Storage, type TensorType, typeText } from "../../ir/types.ts";
 import type { ColumnManifest, Manifest } from "../../runtime/library.ts";
 import type { Unit } from "../compile.ts";
-import { stridesOf } from "../lower.ts";
+import { stridesOf } from "../lower-context.ts";
 import type { ModuleDoc, StatementDoc } from "../module-doc.ts";
 import { bytesPer } from "../plan.ts";
 import type { SharedFunction } from "../share-kernels.ts";

@@ -1,0 +1,112 @@
+// Lists of non-zeros as loops: making one, making one from the other, and running over one.
+import { type Affine, isAffine, type ValueId } from "../ir/stage.ts";
+import { addIndex } from "./indexes.ts";
+import { constantIndex, countedLoop, indexScalar, type Loop, type Scalar } from "./loops.ts";
+import type { Element, KernelScalars, Point } from "./lower-scalars.ts";
+import type { PlacedStage } from "./schedule.ts";
+
+/** The points of a list, in order; the axis variable is read from it. */
+export function overList(
+  scalars: KernelScalars,
+  { axis, list, counts, at }: NonNullable<PlacedStage["sparse"]>,
+  point: Point,
+  body: readonly Loop[],
+): Loop[] {
+  const [end, p] = [scalars.names.unique("end"), scalars.names.unique("p")];
+  const length = scalars.place(counts, at, point);
+  const entry = entryOf(scalars, list, at, point, p);
+  const count: Loop = {
+    kind: "let",
+    name: end,
+    mutable: false,
+    value: { kind: "load", buffer: length.buffer, at: length.place, dtype: "i32" },
+  };
+  const which: Scalar = { kind: "load", buffer: entry.buffer, at: entry.place, dtype: "i32" };
+  const variable = scalars.variables.get(axis)!;
+  return [
+    count,
+    {
+      kind: "for",
+      variable: p,
+      from: indexScalar(constantIndex(0)),
+      to: { kind: "var", name: end, dtype: "i32" },
+      step: 1,
+      body: [{ kind: "let", name: variable, mutable: false, value: which }, ...body],
+    },
+  ];
+}
+
+/** Place number `position` of the list at `at`: its last dimension. */
+function entryOf(
+  scalars: KernelScalars,
+  list: ValueId,
+  at: readonly Affine[],
+  point: Point,
+  position: string,
+): Element {
+  const { buffer, place } = scalars.place(list, at, point);
+  return {
+    buffer,
+    place: {
+      ...place,
+      index: addIndex(place.index, { ...constantIndex(0), terms: [{ variable: position, mul: 1 }] }),
+    },
+  };
+}
+
+/** The points of the scan axis at which the body holds, one after the other. */
+export function makeList(scalars: KernelScalars, stage: PlacedStage, point: Point): Loop[] {
+  const scan = stage.axes.find((a) => a.kind === "scan")!;
+  const places = stage.out.at.filter(isAffine);
+  const count = scalars.names.unique("count");
+  const counted: Scalar = { kind: "var", name: count, dtype: "i32" };
+  const entry = entryOf(scalars, stage.out.value, places, point, count);
+  const length = scalars.place(stage.filter!.counts, places, point);
+  return [
+    { kind: "let", name: count, mutable: true, value: indexScalar(constantIndex(0)) },
+    ...countedLoop(scalars.variables.get(scan.id)!, scan.extent, [
+      {
+        kind: "if",
+        condition: scalars.scalar(stage.body, point),
+        body: [
+          { kind: "store", buffer: entry.buffer, at: entry.place, value: scalars.axis(scan.id), add: false },
+          { kind: "assign", name: count, value: nextOf(count) },
+        ],
+      },
+    ]),
+    { kind: "store", buffer: length.buffer, at: length.place, value: counted, add: false },
+  ];
+}
+
+/** The same from the list along the other dimension: visits only what is in it. */
+export function transposeList(scalars: KernelScalars, stage: PlacedStage, point: Point): Loop[] {
+  const scan = stage.axes.find((a) => a.kind === "scan")!;
+  const parallel = stage.axes.find((a) => a.kind === "parallel")!;
+  const places = stage.out.at.filter(isAffine);
+  const count = scalars.names.unique("count");
+  const length = scalars.place(stage.filter!.counts, places, point);
+  const entry = entryOf(scalars, stage.out.value, places, point, count);
+  const zero: Loop = {
+    kind: "store",
+    buffer: length.buffer,
+    at: length.place,
+    value: { kind: "num", value: 0, dtype: "i32" },
+    add: false,
+  };
+  const push: Loop[] = [
+    {
+      kind: "let",
+      name: count,
+      mutable: false,
+      value: { kind: "load", buffer: length.buffer, at: length.place, dtype: "i32" },
+    },
+    { kind: "store", buffer: entry.buffer, at: entry.place, value: scalars.axis(scan.id), add: false },
+    { kind: "store", buffer: length.buffer, at: length.place, value: nextOf(count), add: false },
+  ];
+  return [
+    ...countedLoop(scalars.variables.get(parallel.id)!, parallel.extent, [zero]),
+    ...countedLoop(scalars.variables.get(scan.id)!, scan.extent, overList(scalars, stage.sparse!, point, push)),
+  ];
+}
+
+const nextOf = (variable: string): Scalar => indexScalar({ const: 1, rows: 0, terms: [{ variable, mul: 1 }] });

@@ -1,0 +1,197 @@
+// Expressions -> scalars of one kernel: names for its buffers, host numbers and streams, and places as linear indices.
+// Knows values and names; knows no loops.
+import { type Affine, type AxisId, type Expr, type Guard, isAffine, type ValueId } from "../ir/stage.ts";
+import { type DType, type Storage, typeText } from "../ir/types.ts";
+import { exprsOf, readsOf, visitExpr, writesOf } from "./expr.ts";
+import { addIndex, scaleIndex } from "./indexes.ts";
+import {
+  type Buffer,
+  constantIndex,
+  dimIndex,
+  type HostRead,
+  type Index,
+  indexScalar,
+  type Place,
+  type Scalar,
+  type Stream,
+} from "./loops.ts";
+import { type LoweringContext, localValues, stridesOf } from "./lower-context.ts";
+import { NameScope } from "./names.ts";
+import { type Kernel, type PlacedStage, type Schedule, storageOf } from "./schedule.ts";
+
+/** One of the neighbours that a tile computes together: an offset along each tiled axis. */
+export type Point = ReadonlyMap<AxisId, number>;
+
+/** An element of a buffer. */
+export interface Element {
+  readonly buffer: string;
+  readonly place: Place;
+}
+
+export class KernelScalars {
+  readonly variables = new Map<AxisId, string>();
+  readonly names = new NameScope();
+  readonly buffers = new Map<ValueId, Buffer>();
+  readonly hosts = new Map<ValueId, HostRead>();
+  readonly streams = new Map<string, Stream>();
+  /** Values that live in a variable only. */
+  readonly locals: ReadonlySet<ValueId>;
+  private readonly schedule: Schedule;
+  private readonly batch: number;
+  /** Variables of values made in this kernel, by value and point. */
+  private readonly made = new Map<string, Scalar>();
+
+  constructor(context: LoweringContext, kernel: Kernel) {
+    this.schedule = context.schedule;
+    this.batch = context.batch;
+    this.locals = localValues(context, kernel);
+    const name = (axis: PlacedStage["axes"][number]): void => {
+      if (!this.variables.has(axis.id)) this.variables.set(axis.id, this.names.unique(axis.name));
+    };
+    // Names at the procedure's top come first, so that no inner scope can take them.
+    kernel.stages[0]!.axes.slice(0, kernel.shared).forEach(name);
+    for (const stage of kernel.stages) {
+      for (const expr of exprsOf(stage)) {
+        visitExpr(expr, (e) => {
+          if (e.kind === "load" || e.kind === "gather") this.declare(e.of);
+          if (e.kind === "call" && e.key !== undefined) this.streamWords(e.key);
+        });
+      }
+      for (const value of [...readsOf(stage), ...writesOf(stage)]) this.declare(value);
+    }
+    // Inner loops of different stages stand one after the other and may share names; those of one stage may not, and an
+    // axis that an earlier stage has too is named already.
+    for (const stage of kernel.stages) {
+      const inner = stage.axes.slice(kernel.shared);
+      this.names.scoped(() => {
+        for (const { id } of inner) if (this.variables.has(id)) this.names.taken.add(this.variables.get(id)!);
+        inner.forEach(name);
+      });
+    }
+    for (const variable of this.variables.values()) this.names.taken.add(variable);
+  }
+
+  private declare(id: ValueId): void {
+    const value = this.schedule.values[id]!;
+    if (value.home.kind !== "host") {
+      if (!this.locals.has(id)) this.buffer(id);
+    } else if (!this.hosts.has(id)) this.hosts.set(id, { name: this.names.unique(value.name), value: id });
+  }
+
+  /** From here on, reading the value at the point means this variable. */
+  keep(id: ValueId, point: Point, variable: Scalar): void {
+    this.made.set(madeKey(id, point), variable);
+  }
+
+  /** An axis as a number. */
+  axis(axis: AxisId): Scalar {
+    return indexScalar({ ...constantIndex(0), terms: [{ variable: this.variables.get(axis)!, mul: 1 }] });
+  }
+
+  scalar(expr: Expr, point: Point, accumulator?: Scalar): Scalar {
+    switch (expr.kind) {
+      case "num":
+        return expr;
+      case "index":
+        return indexScalar(this.index(expr.at, point));
+      case "size":
+        return expr;
+      case "acc":
+        return accumulator!;
+      case "call": {
+        const args = expr.args.map((arg) => this.scalar(arg, point, accumulator));
+        const words = expr.key === undefined ? [] : this.streamWords(expr.key);
+        return { kind: "call", fn: expr.fn, args: [...words, ...args], dtype: expr.dtype };
+      }
+      case "load":
+      case "gather": {
+        const value = this.schedule.values[expr.of]!;
+        if (value.home.kind === "host") {
+          return { kind: "var", name: this.hosts.get(expr.of)!.name, dtype: expr.dtype };
+        }
+        const made = this.made.get(madeKey(expr.of, point));
+        if (made && expr.kind === "load") return made;
+        const { buffer, place } = this.place(expr.of, expr.at, point, accumulator);
+        const read: Scalar = { kind: "load", buffer, at: place, dtype: expr.dtype };
+        if (expr.kind === "gather" || !expr.guard || expr.guard.length === 0) return read;
+        const inside = expr.guard
+          .map((g) => this.holds(g, point))
+          .reduce((a, b) => ({ kind: "call", fn: "and", dtype: "bool", args: [a, b] }));
+        const otherwise: Scalar = { kind: "num", value: expr.otherwise ?? 0, dtype: expr.dtype };
+        return { kind: "call", fn: "where", dtype: expr.dtype, args: [inside, read, otherwise] };
+      }
+    }
+  }
+
+  private streamWords(key: string): Scalar[] {
+    let stream = this.streams.get(key);
+    if (!stream) {
+      const a = this.names.numbered("stream");
+      const b = this.names.numbered("stream");
+      stream = { a, b, key };
+      this.streams.set(key, stream);
+    }
+    return [stream.a, stream.b].map((name) => ({ kind: "var", name, dtype: "i32" }));
+  }
+
+  private holds(guard: Guard, point: Point): Scalar {
+    const index = indexScalar(this.index(guard.at, point));
+    const low: Scalar = {
+      kind: "call",
+      fn: "ge",
+      dtype: "bool",
+      args: [index, { kind: "num", value: 0, dtype: "i32" }],
+    };
+    const high: Scalar = { kind: "call", fn: "lt", dtype: "bool", args: [index, indexScalar(dimIndex(guard.extent))] };
+    return { kind: "call", fn: "and", dtype: "bool", args: [low, high] };
+  }
+
+  place(id: ValueId, at: readonly (Affine | Expr)[], point: Point, accumulator?: Scalar): Element {
+    const value = this.schedule.values[id]!;
+    const strides = stridesOf(value.type.shape, this.batch);
+    let index = constantIndex(0);
+    const computed: { value: Scalar; stride: number }[] = [];
+    at.forEach((place, d) => {
+      if (isAffine(place)) index = addIndex(index, scaleIndex(this.index(place, point), strides[d]!));
+      else computed.push({ value: this.scalar(place, point, accumulator), stride: strides[d]! });
+    });
+    return { buffer: this.buffer(id).name, place: { index, computed } };
+  }
+
+  buffer(id: ValueId): Buffer {
+    const owner = storageOf(this.schedule, id);
+    // The old and the new value of a slot lie in the same place.
+    const same = (b: Buffer): boolean => {
+      const { home } = this.schedule.values[b.value]!;
+      return (
+        b.value === owner.id || (home.kind === "slot" && owner.home.kind === "slot" && home.slot === owner.home.slot)
+      );
+    };
+    const known = [...this.buffers.values()].find(same);
+    if (known) return known;
+    const name = this.names.unique(owner.home.kind === "slot" ? owner.home.slot : owner.name);
+    const made: Buffer = {
+      name,
+      value: owner.id,
+      storage: owner.type.dtype satisfies Storage,
+      comment: typeText(owner.type),
+    };
+    this.buffers.set(owner.id, made);
+    return made;
+  }
+
+  index(place: Affine, point: Point): Index {
+    let index: Index = { const: place.const, rows: place.rows ?? 0, terms: [] };
+    for (const { axis, mul } of place.terms) {
+      const offset = point.get(axis) ?? 0;
+      const along: Index = { const: offset, rows: 0, terms: [{ variable: this.variables.get(axis)!, mul: 1 }] };
+      index = addIndex(index, scaleIndex(along, mul));
+    }
+    return index;
+  }
+}
+
+const madeKey = (id: ValueId, point: Point): string => `${id}@${[...point].map(([a, d]) => `${a}:${d}`).join(",")}`;
+
+export const dtypeOf = (scalar: Scalar): DType =>
+  "dtype" in scalar ? scalar.dtype : scalar.kind === "size" ? "f32" : "i32";
