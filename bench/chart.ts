@@ -14,10 +14,12 @@ const colours = new Map([
   ["TensorFlow.js", "#8a8f98"],
 ]);
 
-export function chart(
-  results: readonly RaceResult[],
-  machine: { readonly cpu: string; readonly node: string },
-): string {
+export interface Machine {
+  readonly cpu: string;
+  readonly node: string;
+}
+
+export function chart(results: readonly RaceResult[], machine: Machine): string {
   const times = results.flatMap((r) => r.entries.flatMap((e) => (e.seconds === undefined ? [] : [e.seconds])));
   const low = Math.log10(Math.min(...times)) - 0.3;
   const high = Math.log10(Math.max(...times));

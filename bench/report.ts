@@ -1,5 +1,6 @@
 // The benchmark's numbers as tables for a terminal.
 import type { CompileRow } from "./compile-cost.ts";
+import type { Verdict } from "./goals.ts";
 import type { JobRow } from "./jobs.ts";
 import type { KernelResult } from "./kernels.ts";
 import type { Entry, RaceResult } from "./race.ts";
@@ -102,3 +103,14 @@ export function versions(results: readonly RaceResult[]): string {
   );
   return [...new Set(found)].join("\n");
 }
+
+export const goalTable = (found: readonly Verdict[]): string =>
+  table(
+    ["goals", "found", "wanted", ""],
+    found.map((v) => [
+      v.goal,
+      digits(v.found),
+      `${v.atLeast ? ">=" : "<="} ${digits(v.wanted)}`,
+      v.reached ? "reached" : "MISSED",
+    ]),
+  );

@@ -17,7 +17,7 @@ const images = { data: "images", rows: 64, unit: { steps: 782, name: "epoch" } }
 export const workloads: readonly Workload[] = [
   { name: "logreg", title: "784-10, SGD", model: "models/logreg.nn", ...images, tolerance: 1e-4 },
   { name: "mlp", title: "784-128-10, momentum", model: "models/mlp.nn", ...images, tolerance: 1e-3 },
-  { name: "mlp-big", title: "784-512-512-10, Adam", model: "models/mlp-big.nn", ...images, tolerance: 2e-3 },
+  { name: "mlp-big", title: "784-512-512-10, Adam", model: "models/mlp-big.nn", ...images, tolerance: 5e-3 },
   { name: "cnn", title: "three convolutions, momentum", model: "models/cnn.nn", ...images, tolerance: 2e-3 },
   {
     name: "gpt",
