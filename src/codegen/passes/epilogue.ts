@@ -12,7 +12,11 @@ export function fuseEpilogues(schedule: Schedule, strictFloat: boolean): Schedul
   const readersOf = new Map<ValueId, number[]>();
   const writersOf = new Map<ValueId, number>();
   stages.forEach((stage, i) => {
-    for (const value of readsOf(stage!)) readersOf.set(value, [...(readersOf.get(value) ?? []), i]);
+    for (const value of readsOf(stage!)) {
+      const readers = readersOf.get(value);
+      if (readers) readers.push(i);
+      else readersOf.set(value, [i]);
+    }
     writersOf.set(stage!.out.value, (writersOf.get(stage!.out.value) ?? 0) + 1);
   });
   const pinned = new Set<ValueId>(schedule.outputs.values());
