@@ -1,5 +1,6 @@
 // Gradients of tables, step after step: what is summed up must not be added to what lay in its bytes before.
 import { expect, it } from "vitest";
+import { checkPlan } from "../../src/codegen/check-plan.ts";
 import { compile as compileModule } from "../../src/codegen/compile.ts";
 import { loadUnit } from "../codegen/load.ts";
 import { compile } from "../dsl/compile.ts";
@@ -32,4 +33,15 @@ it("a table's gradient is the same at every step of the same batch", async () =>
       .map((y) => (2 * y * weights[row]!) / 8),
   );
   for (const [i, g] of [...first.slice(0, 8), ...first.slice(16)].entries()) expect(g).toBeCloseTo(wanted[i]!, 5);
+});
+
+it("the checker of plans finds a sum that starts from old bytes", () => {
+  const unit = compileModule(compile(text), { target: "ts" });
+  expect(checkPlan(unit.programs, unit.plan, unit.batch)).toEqual([]);
+  // A store that adds, without the loops before it that set zeros.
+  const broken = unit.programs.map((program) => ({
+    ...program,
+    procedures: program.procedures.map((p) => (p.name.includes("scatter") ? { ...p, body: p.body.slice(-1) } : p)),
+  }));
+  expect(checkPlan(broken, unit.plan, unit.batch)).toEqual([expect.stringMatching(/adds to dtable before it is set/)]);
 });
