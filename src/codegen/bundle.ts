@@ -1,7 +1,7 @@
 // Bundling with esbuild: the emitted TypeScript as a library, and together with the runtime as a program. Everything is in memory:
 // no file beside the model (tsconfig.json, package.json, node_modules) can change a byte. esbuild is loaded when first needed.
 import runtime from "nnc:runtime";
-import { comment } from "./ts/emit.ts";
+import { comment } from "./ts/text.ts";
 
 export interface Bundles {
   /** `NAME.js`: the library as an ES module. */

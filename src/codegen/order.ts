@@ -3,11 +3,11 @@
 // old value runs before the kernel that overwrites it; where no such order exists, the new value goes to a temporary and is
 // copied last. `W -= lr * x.T @ dy` while `dx = dy @ W.T` still needs the old W is the bug this prevents.
 import { at, type ValueId } from "../ir/stage.ts";
+import { axesOf } from "./axes.ts";
 import { exprsOf, readsOf, sameAffine, visitExpr, writesOf } from "./expr.ts";
 import { asKernel } from "./passes/inline.ts";
 import type { Kernel, PlacedStage, Schedule, Value } from "./schedule.ts";
 import { storageOf } from "./schedule.ts";
-import { axesOf } from "./to-stages.ts";
 
 export function orderHazards(schedule: Schedule): Schedule {
   let current = schedule;

@@ -21,6 +21,8 @@ export interface Placement {
   readonly type: TensorType;
   readonly offset: number;
   readonly bytes: number;
+  /** Of a constant. */
+  readonly values?: readonly number[];
 }
 
 export interface Plan {
@@ -85,8 +87,9 @@ export function planMemory(
   const persistent = new Map<string, Placement>();
   const offsets = new Map<string, Map<ValueId, number>>();
   let end = 0;
-  const keep = (key: string, type: TensorType): Placement => {
-    const placement = { name: key, type, offset: end, bytes: bytesOf(type, batch) };
+  const keep = (key: string, type: TensorType, home?: Home): Placement => {
+    const values = home?.kind === "constant" ? { values: home.values } : {};
+    const placement = { name: key, type, offset: end, bytes: bytesOf(type, batch), ...values };
     persistent.set(key, placement);
     end += aligned(placement.bytes);
     return placement;
@@ -96,7 +99,7 @@ export function planMemory(
     offsets.set(program.name, places);
     for (const value of persistentValues(program)) {
       const key = persistentKey(value.home, program.name, value)!;
-      places.set(value.id, (persistent.get(key) ?? keep(key, value.type)).offset);
+      places.set(value.id, (persistent.get(key) ?? keep(key, value.type, value.home)).offset);
     }
   }
   for (const { name, type } of columns) if (!persistent.has(`column:${name}`)) keep(`column:${name}`, type);

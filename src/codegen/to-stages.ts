@@ -3,22 +3,11 @@
 // nothing is fused, nothing is shared, so this form is the meaning that the fused schedule must keep. Knows no targets.
 import type { Graph, Node, NodeId, OpTable } from "../ir/graph.ts";
 import { loadName } from "../ir/interpret.ts";
-import {
-  type Affine,
-  type Axis,
-  type AxisId,
-  at,
-  type Expr,
-  fixed,
-  isAffine,
-  load,
-  num,
-  OUT,
-  type Stage,
-  type ValueId,
-} from "../ir/stage.ts";
-import { countAt, type Dim, type DType, dimText, mulDims, type Shape, sameDim, type TensorType } from "../ir/types.ts";
-import { compose, composeExpr, mapExpr, mapStage } from "./expr.ts";
+import { type Axis, at, type Expr, load, num, OUT, type Stage, type ValueId } from "../ir/stage.ts";
+import { type DType, dimText, type TensorType } from "../ir/types.ts";
+import { axesOf, stageName, tidyAxes } from "./axes.ts";
+import { mapExpr, mapStage } from "./expr.ts";
+import { commonRefinement, isDense, reshapeView } from "./reshape-view.ts";
 import type { Home, HostStep, Kernel, PlacedStage, Schedule, Value } from "./schedule.ts";
 
 /** Rank-0 ops of numbers that are known before the step runs; they are computed on the host in float64. */
@@ -310,149 +299,8 @@ function reducePower(e: Extract<Expr, { kind: "call" }>): Expr {
 
 const exprType = (type: TensorType): DType => (type.dtype === "u8" ? "f32" : type.dtype);
 
-/** One parallel axis per dimension; letters as in papers, the batch called n. */
-export function axesOf(shape: Shape): Axis[] {
-  const letters = "ijklpqrstuvw";
-  return shape.map((extent, id) => ({
-    id,
-    name: id === 0 && typeof extent !== "number" ? "n" : (letters[id] ?? `i${id}`),
-    extent,
-    kind: "parallel",
-  }));
-}
-
-/** Parallel axes first, none of extent 1, named as in papers: the batch n, then i, j, k. */
-function tidyAxes(stage: Stage): Stage {
-  const single = new Map(stage.axes.filter((a) => a.extent === 1).map((a) => [a.id, fixed(0)]));
-  const kept = stage.axes.filter((a) => !single.has(a.id));
-  const axes = [...kept.filter((a) => a.kind === "parallel"), ...kept.filter((a) => a.kind !== "parallel")];
-  const letters = ["i", "j", "k", "l", "p", "q", "r", "s", "t", "u", "v", "w"];
-  const taken = new Set<string>();
-  const named = axes.map((axis): Axis => {
-    const wanted =
-      typeof axis.extent !== "number" ? "n" : /^[a-z]+$/.test(axis.name) && axis.name !== "n" ? axis.name : undefined;
-    const name =
-      wanted !== undefined && !taken.has(wanted) ? wanted : (letters.find((l) => !taken.has(l)) ?? `axis${axis.id}`);
-    taken.add(name);
-    return { ...axis, name };
-  });
-  if (single.size === 0) return { ...stage, axes: named };
-  const place = (p: Affine): Affine => compose(p, single)!;
-  const expr = (e: Expr): Expr => composeExpr(e, single)!;
-  const { reduce, epilogue } = stage;
-  // A sum over nothing but single elements is those elements.
-  const folds = named.some((a) => a.kind !== "parallel");
-  return {
-    axes: named,
-    body: expr(stage.body),
-    ...(reduce && (folds || reduce.index)
-      ? { reduce: reduce.index ? { ...reduce, index: expr(reduce.index) } : reduce }
-      : {}),
-    ...(epilogue ? { epilogue: expr(epilogue) } : {}),
-    out: { ...stage.out, at: stage.out.at.map((p) => (isAffine(p) ? place(p) : expr(p))) },
-  };
-}
-
 const identityOut = (axes: readonly Axis[]): Stage["out"] => ({
   value: OUT,
   at: axes.map((a) => at(a.id)),
   mode: "set",
 });
-
-/** Elements lie without gaps for every N: N, if anywhere, is the outermost size that counts. */
-export function isDense(shape: Shape): boolean {
-  const first = shape.findIndex((dim) => dim !== 1);
-  return shape.every((dim, i) => typeof dim === "number" || i <= Math.max(first, 0));
-}
-
-/** The input's places in terms of the result's axes, if each input size is a product of whole result sizes. */
-export function reshapeView(from: Shape, to: Shape): Affine[] | undefined {
-  const places: Affine[] = [];
-  let next = 0;
-  for (const dim of from) {
-    if (dim === 1) {
-      places.push(fixed(0));
-      continue;
-    }
-    let product: Dim | undefined = 1;
-    const group: AxisId[] = [];
-    while (next < to.length && product !== undefined && !sameDim(product, dim)) {
-      if (to[next] !== 1) {
-        group.push(next);
-        product = mulDims(product, to[next]!);
-      }
-      next++;
-    }
-    if (product === undefined || !sameDim(product, dim)) return undefined;
-    const terms: { axis: AxisId; mul: Dim }[] = [];
-    let stride: Dim = 1;
-    for (const axis of group.toReversed()) {
-      terms.unshift({ axis, mul: stride });
-      const wider = mulDims(stride, to[axis]!);
-      if (wider === undefined && axis !== group[0]) return undefined;
-      stride = wider ?? stride;
-    }
-    places.push({ const: 0, terms });
-  }
-  return to.slice(next).every((dim) => dim === 1) ? places : undefined;
-}
-
-/** Axes that both shapes are made of: [a, b * c] and [a * b, c] are both made of a, b, c. */
-function commonRefinement(from: Shape, to: Shape): { axes: Axis[]; from: Affine[]; to: Affine[] } | undefined {
-  const pieces: Dim[] = [];
-  const cut = (a: Dim[], b: Dim[]): boolean => {
-    while (a.length > 0 || b.length > 0) {
-      if (a.at(-1) === 1) {
-        a.pop();
-        continue;
-      }
-      if (b.at(-1) === 1) {
-        b.pop();
-        continue;
-      }
-      const x = a.pop();
-      const y = b.pop();
-      if (x === undefined || y === undefined) return false;
-      if (sameDim(x, y)) pieces.unshift(x);
-      else {
-        const xOverY = divideDims(x, y);
-        const yOverX = divideDims(y, x);
-        if (xOverY !== undefined) {
-          pieces.unshift(y);
-          a.push(xOverY);
-        } else if (yOverX !== undefined) {
-          pieces.unshift(x);
-          b.push(yOverX);
-        } else return false;
-      }
-    }
-    return true;
-  };
-  if (!cut([...from], [...to])) return undefined;
-  const fromView = reshapeView(from, pieces);
-  const toView = reshapeView(to, pieces);
-  return fromView && toView ? { axes: axesOf(pieces), from: fromView, to: toView } : undefined;
-}
-
-function divideDims(a: Dim, b: Dim): Dim | undefined {
-  const whole = (x: number): number | undefined => (Number.isInteger(x) && x > 0 ? x : undefined);
-  if (typeof b === "number") {
-    if (typeof a === "number") return whole(a / b);
-    const k = whole(a.perRow / b);
-    return k === undefined ? undefined : { perRow: k };
-  }
-  return typeof a === "number" ? undefined : whole(a.perRow / b.perRow);
-}
-
-const sizeText = (dim: Dim): string =>
-  typeof dim === "number" ? String(dim) : dim.perRow === 1 ? "N" : `${dim.perRow}N`;
-
-/** `einsum` stages with two operands are what people call a matmul. */
-export function stageName(op: string, stage: Stage): string {
-  const sizes = stage.axes.map((a) => sizeText(a.extent)).join("x");
-  const base = op === "einsum" ? (stage.reduce ? "matmul" : "outer") : op;
-  return sizes === "" ? base : `${base}_${sizes}`;
-}
-
-/** Elements at a batch of n rows; 1 for a scalar. */
-export const elements = (type: TensorType, n: number): number => countAt(type.shape, n);

@@ -3,7 +3,8 @@
 import type { Dim, Storage } from "../../ir/types.ts";
 import type { Buffer, Index, Loop, Place, Procedure, Scalar } from "../loops.ts";
 
-const views: Record<Storage, string> = { f32: "f32", i32: "i32", bool: "u8", u8: "u8" };
+/** The view of the arena that holds a storage type. */
+export const views: Record<Storage, string> = { f32: "f32", i32: "i32", bool: "u8", u8: "u8" };
 
 /** How tightly a piece of text binds; larger is tighter. */
 interface Piece {

@@ -1,0 +1,317 @@
+// What a trainer offers: its arena, buffers, tensors by name, and methods.
+import { dimAt, isStatic, type Shape, type Storage, type TensorType, typeText } from "../../ir/types.ts";
+import type { ColumnManifest, Manifest } from "../../runtime/library.ts";
+import type { Unit } from "../compile.ts";
+import { stridesOf } from "../lower-context.ts";
+import type { StatementDoc } from "../module-doc.ts";
+import { bytesPer } from "../plan.ts";
+import { isDense } from "../reshape-view.ts";
+import { runName, scalarPlaceOf } from "./emit-programs.ts";
+import { views } from "./print-loops.ts";
+import { comment, objectKey, quote } from "./text.ts";
+
+const arrays: Record<Storage, string> = {
+  f32: "Float32Array",
+  i32: "Int32Array",
+  bool: "Uint8Array",
+  u8: "Uint8Array",
+};
+
+export function trainerInterface(unit: Unit): StatementDoc {
+  const { manifest, scalars } = unit;
+  const writable = [...tensors(unit)].filter(([, t]) => t.writable).map(([name]) => quote(name));
+  const inputs = inputsOf(manifest).map((c) => `readonly ${objectKey(c.name)}: ${arrays[c.dtype]}`);
+  const index = [...scalars.names].map(([name, place]) => `readonly ${objectKey(name)}: ${place}`);
+  const names = [...tensors(unit).keys()].map(quote);
+  return {
+    kind: "interface",
+    name: "Trainer",
+    docs: ["One model in memory. All arrays are views over one ArrayBuffer."],
+    properties: [
+      {
+        docs: ["Input buffers: fill rows 0 to rows - 1, then call."],
+        name: "inputs",
+        type: `{ ${inputs.join("; ")} }`,
+      },
+      { docs: ["Loss, metrics and settings, by the places in `index`."], name: "scalars", type: "Float64Array" },
+      { docs: [], name: "index", type: `{ ${index.join("; ")} }` },
+    ],
+    methods: [
+      {
+        docs: ["A copy of a tensor, row-major in its logical shape; outputs hold the rows of the last call."],
+        name: "read",
+        parameters: [{ name: "name", type: names.join(" | ") || "never" }],
+        returnType: "Float32Array | Int32Array | Uint8Array",
+      },
+      {
+        docs: ["Overwrites a parameter or state."],
+        name: "write",
+        parameters: [
+          { name: "name", type: writable.join(" | ") || "never" },
+          { name: "values", type: "ArrayLike<number>" },
+        ],
+        returnType: "void",
+      },
+      rowsMethod(
+        "step",
+        "Forward, backward and update on the first `rows` rows of the inputs; leaves the loss in `scalars`.",
+      ),
+      rowsMethod("evaluate", "Loss, metrics and outputs; changes no parameter and no state."),
+      rowsMethod("predict", "Outputs alone; targets are not read."),
+      ...entryNames(unit).map(({ name, method }) => rowsMethod(method, `Outputs of the model ${comment(name)}.`)),
+    ],
+  };
+}
+
+const rowsMethod = (name: string, doc: string) => ({
+  docs: [doc],
+  name,
+  parameters: [{ name: "rows", type: "number" }],
+  returnType: "void",
+});
+
+/** Further models are methods by their own name, unless an ordinary method has it. */
+function entryNames(unit: Unit): { name: string; method: string; program: string }[] {
+  const own = new Set(["inputs", "scalars", "index", "read", "write", "step", "evaluate", "predict"]);
+  return unit.module.entries.map(({ name }) => ({
+    name,
+    method: own.has(name) ? `run_${name}` : name,
+    program: `entry:${name}`,
+  }));
+}
+
+export function arena(unit: Unit): StatementDoc[] {
+  const { plan } = unit;
+  const lines = [
+    `const arena = new ArrayBuffer(${plan.bytes});`,
+    "const f32 = new Float32Array(arena);",
+    "const i32 = new Int32Array(arena);",
+    "const u8 = new Uint8Array(arena);",
+    `const scalars = new Float64Array(${unit.scalars.count});`,
+    "const seed = options.seed ?? 0;",
+    "/** Rows of the last call. */",
+    "let lastRows = 0;",
+  ];
+  for (const { name, value } of unit.manifest.scalars)
+    lines.push(`scalars[${unit.scalars.names.get(name)!}] = ${value}; // ${comment(name)}`);
+  for (const placement of plan.persistent.values()) {
+    if (!placement.values) continue;
+    lines.push(`${views[placement.type.dtype]}.set([${placement.values.join(", ")}], ${elementOffset(placement)});`);
+  }
+  return [{ kind: "text", lines }];
+}
+
+const elementOffset = (placement: { readonly type: TensorType; readonly offset: number }): number =>
+  placement.offset / bytesPer(placement.type.dtype);
+
+interface TensorPlace {
+  readonly type: TensorType;
+  readonly offset: number;
+  readonly writable: boolean;
+}
+
+/** All that `read` knows, by name: slots, model outputs and kept gradients. */
+function tensors(unit: Unit): Map<string, TensorPlace> {
+  const found = new Map<string, TensorPlace>();
+  for (const [key, placement] of unit.plan.persistent) {
+    const [kind] = key.split(":", 1);
+    const name = key.slice(kind!.length + 1);
+    if (kind === "slot" || kind === "file")
+      found.set(name, { type: placement.type, offset: placement.offset, writable: true });
+    if (kind === "output" && !found.has(name) && scalarPlaceOf(unit, name) === undefined) {
+      found.set(name, { type: placement.type, offset: placement.offset, writable: false });
+    }
+  }
+  return found;
+}
+
+/** All buffers that a driver fills: the trained model's columns, and the inputs of further models. */
+const inputsOf = ({ columns, entries = [] }: Manifest): readonly ColumnManifest[] => [
+  ...columns,
+  ...entries.flatMap((entry) => entry.inputs),
+];
+
+export function methods(unit: Unit): StatementDoc[] {
+  const table = [...tensors(unit)];
+  const inputs = inputsOf(unit.manifest).map((column) => {
+    const placement = unit.plan.persistent.get(`column:${column.name}`)!;
+    const length = placement.bytes / bytesPer(placement.type.dtype);
+    return `  ${objectKey(column.name)}: new ${arrays[column.dtype]}(arena, ${placement.offset}, ${length}), // ${comment(typeText(placement.type))}`;
+  });
+  const index = [...unit.scalars.names].map(([name, place]) => `${objectKey(name)}: ${place}`);
+  const has = (name: string): boolean => unit.programs.some((p) => p.name === name);
+  const call = (method: string, program: string): StatementDoc => ({
+    kind: "function",
+    name: method,
+    docs: [],
+    parameters: [{ name: "rows", type: "number" }],
+    returnType: "void",
+    statements: [
+      {
+        kind: "text",
+        lines: has(program)
+          ? ["checkRows(rows);", "lastRows = rows;", `${runName(program)}(rows);`]
+          : [`throw new Error("this model has no loss, so there is nothing to ${method}");`],
+      },
+    ],
+  });
+  const dense = table.every(([, t]) => isDense(t.type.shape));
+  return [
+    {
+      kind: "text",
+      lines: ["const inputs = {", ...inputs, "};"],
+    },
+    {
+      kind: "function",
+      name: "checkRows",
+      docs: [],
+      parameters: [{ name: "rows", type: "number" }],
+      returnType: "void",
+      statements: [
+        {
+          kind: "text",
+          lines: [
+            `if (!(Number.isInteger(rows) && rows >= 1 && rows <= ${unit.batch})) {`,
+            `  throw new RangeError(\`rows must be a whole number from 1 to ${unit.batch}, not \${rows}\`);`,
+            "}",
+          ],
+        },
+      ],
+    },
+    call("step", "step"),
+    call("evaluate", "evaluate"),
+    call("predict", "predict"),
+    ...entryNames(unit).map(({ method, program }) => call(method, program)),
+    ...(dense ? [] : [compactDoc]),
+    {
+      kind: "function",
+      name: "read",
+      docs: [],
+      parameters: [{ name: "name", type: "string" }],
+      returnType: "Float32Array | Int32Array | Uint8Array",
+      statements: [
+        {
+          kind: "text",
+          lines: [
+            "switch (name) {",
+            ...table.flatMap(([name, t]) => [
+              `  case ${quote(name)}: // ${comment(typeText(t.type))}`,
+              `    return ${readText(t, unit.batch)};`,
+            ]),
+            "  default:",
+            "    throw new RangeError(`no tensor is called ${name}`);",
+            "}",
+          ],
+        },
+      ],
+    },
+    {
+      kind: "function",
+      name: "write",
+      docs: [],
+      parameters: [
+        { name: "name", type: "string" },
+        { name: "values", type: "ArrayLike<number>" },
+      ],
+      returnType: "void",
+      statements: [
+        {
+          kind: "text",
+          lines: [
+            "switch (name) {",
+            ...table
+              .filter(([, t]) => t.writable)
+              .flatMap(([name, t]) => [
+                `  case ${quote(name)}:`,
+                `    return fill(${views[t.type.dtype]}, ${t.offset / bytesPer(t.type.dtype)}, ${elementCount(t.type.shape)}, name, values);`,
+              ]),
+            "  default:",
+            "    throw new RangeError(`no parameter or state is called ${name}`);",
+            "}",
+          ],
+        },
+      ],
+    },
+    {
+      kind: "function",
+      name: "fill",
+      docs: [],
+      parameters: [
+        { name: "view", type: "Float32Array | Int32Array | Uint8Array" },
+        { name: "offset", type: "number" },
+        { name: "size", type: "number" },
+        { name: "name", type: "string" },
+        { name: "values", type: "ArrayLike<number>" },
+      ],
+      returnType: "void",
+      statements: [
+        {
+          kind: "text",
+          lines: [
+            "if (values.length !== size) throw new RangeError(`${name} has ${size} elements, not ${values.length}`);",
+            "view.set(values, offset);",
+          ],
+        },
+      ],
+    },
+    {
+      kind: "text",
+      lines: [
+        `${runName("init")}(${unit.batch});`,
+        `return { inputs, scalars, index: { ${index.join(", ")} }, read, write, step, evaluate, predict${entryNames(
+          unit,
+        )
+          .map((e) => `, ${e.method}`)
+          .join("")} };`,
+      ],
+    },
+  ];
+}
+
+/** A copy of a tensor: one slice where its elements lie without gaps at every N. */
+function readText({ type, offset }: TensorPlace, batch: number): string {
+  const view = views[type.dtype];
+  const start = offset / bytesPer(type.dtype);
+  const { shape } = type;
+  if (!isDense(shape)) {
+    const sizes = shape.map((d) => (isStatic(d) ? String(d) : d.perRow === 1 ? "lastRows" : `${d.perRow} * lastRows`));
+    return `compact(${view}, ${start}, [${sizes.join(", ")}], [${stridesOf(shape, batch).join(", ")}])`;
+  }
+  if (shape.every(isStatic)) return `${view}.slice(${start}, ${start + elementCount(shape)})`;
+  const perRow = elementCount(shape.map((d) => (isStatic(d) ? d : d.perRow)));
+  return `${view}.slice(${start}, ${start} + lastRows${perRow === 1 ? "" : ` * ${perRow}`})`;
+}
+
+const elementCount = (shape: Shape): number => shape.reduce<number>((k, d) => k * dimAt(d, 1), 1);
+
+const compactDoc: StatementDoc = {
+  kind: "function",
+  name: "compact",
+  docs: ["A tensor whose rows are spaced for the largest batch, without the gaps."],
+  parameters: [
+    { name: "view", type: "Float32Array | Int32Array | Uint8Array" },
+    { name: "offset", type: "number" },
+    { name: "sizes", type: "readonly number[]" },
+    { name: "strides", type: "readonly number[]" },
+  ],
+  returnType: "Float32Array | Int32Array | Uint8Array",
+  statements: [
+    {
+      kind: "text",
+      lines: [
+        "const packed = view.slice(0, sizes.reduce((a, b) => a * b, 1));",
+        "for (let i = 0; i < packed.length; i++) {",
+        "  let rest = i;",
+        "  let place = offset;",
+        "  for (let d = sizes.length - 1; d >= 0; d--) {",
+        "    const size = sizes[d] ?? 1;",
+        "    place += (rest % size) * (strides[d] ?? 0);",
+        "    rest = Math.floor(rest / size);",
+        "  }",
+        "  packed[i] = view[place] ?? 0;",
+        "}",
+        "return packed;",
+      ],
+    },
+  ],
+};
