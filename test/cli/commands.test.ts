@@ -174,6 +174,16 @@ describe("nnc build", () => {
     expect([...contents(folder).keys()]).toEqual(["m.nn"]);
   });
 
+  test("a file's name cannot become code", async () => {
+    const name = "a\nglobalThis.planted = true;\n`*/";
+    const folder = folderWith({ [`${name.replace("/", "")}.nn`]: small });
+    const [file] = readdirSync(folder);
+    expect((await nnc(["build", join(folder, file!), "-o", join(folder, "out")])).code).toBe(0);
+    for (const text of contents(join(folder, "out")).values()) {
+      for (const line of text.split("\n")) expect(line).not.toMatch(/^globalThis\.planted/);
+    }
+  });
+
   test("says so where the folder cannot be written", async () => {
     const folder = folderWith({ "m.nn": small, file: "" });
     const { code, stderr } = await nnc(["build", join(folder, "m.nn"), "-o", join(folder, "file")]);
