@@ -1,8 +1,11 @@
 // Module -> unit: every program of a model optimised, scheduled, lowered and planned. Decides nothing itself; it is the list of phases.
+import { diagnose, Refusal } from "../base/diagnostic.ts";
+import { limits } from "../base/diagnostics/limits.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Module } from "../ir/module.ts";
 import { opTable } from "../ir/ops/table.ts";
 import { optimise } from "../ir/passes/pipeline.ts";
+import { typeText } from "../ir/types.ts";
 import type { Manifest } from "../runtime/library.ts";
 import { checkPlan } from "./check-plan.ts";
 import { type HostProgram, hostProgram, ScalarPlaces } from "./host.ts";
@@ -29,7 +32,7 @@ export interface CompileOptions {
   readonly recipes?: "cost-model" | "naive";
   /** Each fused intermediate is rounded as its store would be. */
   readonly strictFloat?: boolean;
-  /** Bytes the arena may take. */
+  /** Bytes the arena may take, 2 GiB unless said; more is refused. */
   readonly maxArena?: number;
 }
 
@@ -62,6 +65,7 @@ export function compile(module: Module, options: CompileOptions): Unit {
     return compileProgram(name, optimised, batch, options, scalars, zeros);
   });
   const plan = planMemory(programs, batch, options.reuse ?? true, [...module.columns, ...entryInputs(module)]);
+  checkArena(plan, options.maxArena ?? defaultMaxArena);
   const faults = checkPlan(programs, plan, batch);
   if (faults.length > 0) throw new Error(`unsound memory plan: ${faults[0]}`);
   const kernels = shareKernels(programs, plan, (program, { name }) =>
@@ -76,6 +80,15 @@ export function compile(module: Module, options: CompileOptions): Unit {
     kernels,
     manifest: makeManifest(module, options.target, batch, plan),
   };
+}
+
+const defaultMaxArena = 2 ** 31;
+
+function checkArena({ bytes, persistent, temporaries }: Plan, limit: number): void {
+  if (bytes <= limit) return;
+  const largest = [...persistent.values(), ...temporaries].reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  const facts = { bytes, limit, largest: `\`${largest.name}\`, ${typeText(largest.type)}` };
+  throw new Refusal(diagnose(limits, "limit/arena", undefined, facts));
 }
 
 /** The programs a module has, in the order of the emitted file. */

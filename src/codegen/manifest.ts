@@ -26,7 +26,7 @@ export function makeManifest(module: Module, target: string, batch: number, plan
       optimizer: s.optimizer,
       trained: s.trained,
     })),
-    columns: module.columns.map(columnInfo),
+    columns: module.columns.map((column) => columnInfo({ ...column, ...indexBound(module, column) })),
     ...(loads.length > 0 ? { loads } : {}),
     ...(module.entries.length > 0 ? { entries: module.entries.map(entryInfo) } : {}),
     outputs: module.outputs.map((name) => tensorInfo(name, typeOfOutput(module, name))),
@@ -72,6 +72,24 @@ function loadsOf(module: Module): LoadManifest[] {
     });
   }
   return [...loads.values()];
+}
+
+/**
+ * A whole-number column that picks rows of a table must name rows that are there, also where the model gave no `class[N] < k`:
+ * the driver checks its values when data is loaded, since a typed array read out of range is silently undefined.
+ */
+function indexBound(module: Module, column: ColumnInfo): { readonly classes?: number } {
+  if (column.classes !== undefined || column.type.dtype !== "i32") return {};
+  const bounds = [module.step, module.evaluate, module.predict].flatMap(({ nodes }) =>
+    nodes.flatMap(({ op, inputs }) => {
+      const ids = inputs[1] === undefined ? undefined : nodes[inputs[1]];
+      if (ids?.op !== "input" || ids.attrs["name"] !== column.name) return [];
+      const { shape } = nodes[inputs[0]!]!.type;
+      const size = op === "gather" ? shape[0] : op === "pick" ? shape.at(-1) : undefined;
+      return typeof size === "number" ? [size] : [];
+    }),
+  );
+  return bounds.length > 0 ? { classes: Math.min(...bounds) } : {};
 }
 
 export const tensorInfo = (name: string, type: TensorType): TensorInfo => ({
