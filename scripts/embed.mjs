@@ -51,15 +51,53 @@ async function helperTexts() {
   return helpers;
 }
 
+const pageFile = (name) => fileURLToPath(new URL(`../src/page/${name}`, import.meta.url));
+
+/** A script for a browser, with all that it imports. */
+async function browserText(entry, globalName) {
+  const { outputFiles } = await build({
+    entryPoints: [pageFile(entry)],
+    bundle: true,
+    write: false,
+    format: "iife",
+    ...(globalName ? { globalName } : {}),
+    platform: "browser",
+    target: "es2023",
+    minify: true,
+    legalComments: "none",
+    plugins: [esbuildPlugin()],
+  });
+  return outputFiles[0].text;
+}
+
+/** The page of `nnc explore` but for its model: what it says, how it looks, what it does. */
+async function pageParts() {
+  const { code: style } = await transform(await readFile(pageFile("style.css"), "utf8"), { loader: "css", minify: true });
+  return {
+    body: await readFile(pageFile("page.html"), "utf8"),
+    style: style.trimEnd(),
+    script: (await browserText("main.ts")).trimEnd(),
+  };
+}
+
+/** Files that are imported as their text. */
+const textFiles = /\.(nn|py)$/;
+
+/** What may be imported by these names: the text of a module that gives it. */
+const embedded = {
+  "nnc:runtime": async () => JSON.stringify(await runtimeText()),
+  "nnc:helpers": async () => JSON.stringify(await helperTexts()),
+  "nnc:page": async () => JSON.stringify(await pageParts()),
+  "nnc:page-worker": async () => JSON.stringify(await browserText("worker.ts", "nncWorker")),
+};
+
 export function esbuildPlugin() {
   return {
     name: "nnc-embed",
     setup(b) {
-      b.onResolve({ filter: /^nnc:runtime$/ }, () => ({ path: "runtime", namespace: "nnc" }));
-      b.onResolve({ filter: /^nnc:helpers$/ }, () => ({ path: "helpers", namespace: "nnc" }));
-      b.onLoad({ filter: /^runtime$/, namespace: "nnc" }, async () => ({ contents: await runtimeText(), loader: "text" }));
-      b.onLoad({ filter: /^helpers$/, namespace: "nnc" }, async () => ({ contents: JSON.stringify(await helperTexts()), loader: "json" }));
-      b.onLoad({ filter: /\.(nn|py)$/ }, async ({ path }) => ({ contents: await readFile(path, "utf8"), loader: "text" }));
+      b.onResolve({ filter: /^nnc:/ }, ({ path }) => (embedded[path] ? { path, namespace: "nnc" } : undefined));
+      b.onLoad({ filter: /./, namespace: "nnc" }, async ({ path }) => ({ contents: await embedded[path](), loader: "json" }));
+      b.onLoad({ filter: textFiles }, async ({ path }) => ({ contents: await readFile(path, "utf8"), loader: "text" }));
     },
   };
 }
@@ -68,11 +106,11 @@ export function vitePlugin() {
   return {
     name: "nnc-embed",
     enforce: "pre",
-    resolveId: (id) => (id === "nnc:runtime" || id === "nnc:helpers" ? `\0${id}` : null),
+    resolveId: (id) => (embedded[id] ? `\0${id}` : null),
     async load(id) {
-      if (id === "\0nnc:helpers") return `export default ${JSON.stringify(await helperTexts())}`;
-      if (id === "\0nnc:runtime") return `export default ${JSON.stringify(await runtimeText())}`;
-      if (/\.(nn|py)$/.test(id)) return `export default ${JSON.stringify(await readFile(id, "utf8"))}`;
+      const make = id.startsWith("\0") ? embedded[id.slice(1)] : undefined;
+      if (make) return `export default ${await make()}`;
+      if (textFiles.test(id)) return `export default ${JSON.stringify(await readFile(id, "utf8"))}`;
       return null;
     },
   };

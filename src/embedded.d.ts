@@ -14,3 +14,11 @@ declare module "*.py" {
   const text: string;
   export default text;
 }
+declare module "nnc:page" {
+  const page: { readonly body: string; readonly style: string; readonly script: string };
+  export default page;
+}
+declare module "nnc:page-worker" {
+  const text: string;
+  export default text;
+}

@@ -1,6 +1,7 @@
 // `nnc`: reads the command line and hands it to one command. Each command's file says its options; what it runs is loaded then.
 import { Command, CommanderError } from "commander";
 import { version } from "../../package.json";
+import { Refusal } from "../base/diagnostic.ts";
 import { UserError } from "../runtime/user-error.ts";
 import { buildCommand } from "./build.ts";
 import { checkCommand } from "./check.ts";
@@ -10,9 +11,11 @@ import { diagnosticOf, type Format, show } from "./diagnostics.ts";
 import { evalCommand } from "./eval.ts";
 import { explainCommand } from "./explain.ts";
 import { exportCommand } from "./export.ts";
+import { exploreCommand } from "./explore.ts";
 import { fmtCommand } from "./fmt.ts";
 import { gradCommand } from "./grad.ts";
 import { inspectCommand } from "./inspect.ts";
+import { limitsOf, withLimits } from "./limits.ts";
 import { examples } from "./options.ts";
 import { paramsCommand } from "./params.ts";
 import { predictCommand } from "./predict.ts";
@@ -28,6 +31,7 @@ const commands: readonly MakeCommand[] = [
   checkCommand,
   inspectCommand,
   statsCommand,
+  exploreCommand,
   gradCommand,
   exportCommand,
   evalCommand,
@@ -41,7 +45,7 @@ const commands: readonly MakeCommand[] = [
 /** Runs one command line; prints, and gives the exit code. */
 export async function run(argv: readonly string[], cli: Cli): Promise<number> {
   let code: number = exit.done;
-  const program = new Command("nnc")
+  const program = withLimits(new Command("nnc"))
     .description("Compiles small neural-network model files into specialised training programs.")
     .version(version)
     .exitOverride()
@@ -58,7 +62,9 @@ export async function run(argv: readonly string[], cli: Cli): Promise<number> {
   const done = (result: number): void => {
     code = result;
   };
-  for (const make of commands) adopt(program, make(cli, done));
+  // Read with the rest of the command line, so known when a command begins.
+  const limited: Cli = Object.defineProperty({ ...cli }, "limits", { enumerable: true, get: () => limitsOf(program) });
+  for (const make of commands) adopt(program, make(limited, done));
   try {
     await program.parseAsync(groupRates(argv), { from: "user" });
     return code;
@@ -83,6 +89,10 @@ function failed(error: unknown, format: Format, cli: Cli): number {
   if (error instanceof UserError) {
     show(cli, [diagnosticOf(error)], format);
     return error.code.startsWith("usage/") ? exit.usage : exit.wrong;
+  }
+  if (error instanceof Refusal) {
+    show(cli, [error.diagnostic], format);
+    return exit.wrong;
   }
   const trace = error instanceof Error ? error.stack : undefined;
   cli.warn(`internal error: ${error instanceof Error ? error.message : String(error)}\n`);

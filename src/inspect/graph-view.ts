@@ -60,12 +60,16 @@ export function viewOf(graph: Graph, { compact }: ViewOptions): GraphView {
   const pieces: Piece[] = [];
   /** Boxes that stand in a node's text. */
   const reads: NodeId[][] = [];
+  /** Where a node's text comes from, what is written into it included. */
+  const sources: Origin[][] = [];
   const nodes: ViewNode[] = [];
   const edges: ViewEdge[] = [];
   for (const node of graph.nodes) {
     const { id, op } = node;
     const { text, parts } = expressionOf(graph, node, pieces, uses);
     const inner = [...new Set(parts.flatMap((part) => reads[part]!))];
+    const origins = [...graph.nodes[id]!.origins, ...parts.flatMap((part) => (reads[part]!.includes(part) ? [] : sources[part]!))];
+    sources[id] = origins;
     const isInner =
       (inline.has(op) && isUnnamed(id)) ||
       (compact && isUnnamed(id) && uses[id] === 1 && text !== undefined && text.text.length <= longestInner);
@@ -76,7 +80,7 @@ export function viewOf(graph: Graph, { compact }: ViewOptions): GraphView {
     }
     const called = results.get(id) ?? names[id];
     const name = updates.has(id) ? `${updates.get(id)} ←` : (called ?? "");
-    nodes.push(boxOf(node, name, text?.text ?? "", kindOf(node, results.has(id), updates.has(id))));
+    nodes.push(boxOf({ ...node, origins }, name, text?.text ?? "", kindOf(node, results.has(id), updates.has(id))));
     for (const from of inner) edges.push({ from: boxId(from), to: boxId(id), type: typeText(graph.nodes[from]!.type) });
     // What has no name is a dot in its readers' texts: the edge says what it is.
     pieces[id] = word(called ?? "·");

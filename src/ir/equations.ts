@@ -33,6 +33,7 @@ export interface Equation {
   readonly text: string;
   readonly type: TensorType;
   readonly role: "value" | "loss" | "gradient";
+  readonly origins: readonly Origin[];
   /** Of a gradient that was asked for: the parameter or input, as the model calls it. */
   readonly of?: string;
 }
@@ -106,9 +107,9 @@ class Writer {
     this.lined.add(node.id);
   }
 
-  private push({ type }: Node, { name, role, of, gradientOf }: Line, { text }: Piece): Piece {
+  private push({ type, origins }: Node, { name, role, of, gradientOf }: Line, { text }: Piece): Piece {
     const called = this.notation.name(name, gradientOf);
-    this.lines.push({ name: called.text, text, type, role, ...(of === undefined ? {} : { of }) });
+    this.lines.push({ name: called.text, text, type, role, origins, ...(of === undefined ? {} : { of }) });
     return called;
   }
 
@@ -121,7 +122,7 @@ class Writer {
     return notation.piece(site(node), (shape) => {
       const name = this.names.next("zeros_");
       const type: TensorType = { dtype: "f32", shape };
-      this.lines.push({ name, text: `zeros(${shapeText(shape)})`, type, role: "value" });
+      this.lines.push({ name, text: `zeros(${shapeText(shape)})`, type, role: "value", origins: [] });
       return word(name).text;
     });
   }

@@ -16,6 +16,7 @@ const table = new Map<string, readonly string[]>([
   ["export", ["base", "ir"]],
   ["runtime", ["data"]],
   ["data", ["runtime"]],
+  ["page", ["base", "ir", "dsl", "codegen", "inspect", "runtime", "data"]],
   ["cli", ["base", "ir", "dsl", "codegen", "export", "inspect", "runtime", "data"]],
 ]);
 
@@ -36,7 +37,8 @@ const packages = new Map<string, readonly RegExp[]>([
   ["export", [/^@bufbuild\/protobuf\/wire$/]],
   ["runtime", []],
   ["data", []],
-  ["cli", [/^commander$/, /^esbuild$/, /^node:/]],
+  ["page", [/^nnc:page-worker$/]],
+  ["cli", [/^commander$/, /^nnc:page$/, /^esbuild$/, /^node:/]],
 ]);
 
 /** The runtime's files that know Node; the rest runs in a browser's worker too. */

@@ -1,0 +1,96 @@
+// `nnc explore`: a page that shows a model from its source to its memory, and trains it; served here, or written as one file.
+import { createServer, type Server } from "node:http";
+import { Command, Option } from "commander";
+import type { Io } from "../runtime/io.ts";
+import { bytesText, UserError } from "../runtime/user-error.ts";
+import { type Cli, exit } from "./cli.ts";
+import { examples, wholeNumber } from "./options.ts";
+import type { PageData } from "./page-html.ts";
+
+interface ExploreOptions {
+  readonly port: number;
+  readonly out?: string;
+}
+
+export const exploreCommand = (cli: Cli, done: (code: number) => void): Command =>
+  new Command("explore")
+    .description("Opens a model as a live page: source, graph, equations, memory, code, training.")
+    .argument("<file>", "a model file, NAME.nn")
+    .addOption(new Option("--port <P>", "where the page is served, on this machine alone").argParser(wholeNumber).default(4280))
+    .option("-o, --out <PAGE.html>", "write the page as one file that opens without a server, and end")
+    .addHelpText("after", examples("nnc explore models/mnist_logistic.nn", "nnc explore model.nn --out model.html"))
+    .action(async (file: string, options: ExploreOptions) => done(await explore(file, options, cli)));
+
+async function explore(path: string, { port, out }: ExploreOptions, cli: Cli): Promise<number> {
+  const [{ pageHtml, contentPolicy }, { readModel, readSource }] = await Promise.all([
+    import("./page-html.ts"),
+    import("./model-file.ts"),
+  ]);
+  // A model with mistakes is opened too: the page shows them.
+  const model = (): PageData => {
+    const files = new Map<string, string>();
+    readModel(path, {
+      ...cli,
+      files: {
+        ...cli.files,
+        open: (opened) => {
+          const file = cli.files.open(opened);
+          if (opened !== path && file && opened.endsWith(".nn")) files.set(opened, readSource(opened, cli).text);
+          return file;
+        },
+      },
+    });
+    const { text } = readSource(path, cli);
+    return { name: path.split(/[\\/]/).at(-1)!.replace(/\.nn$/, ""), path, text, files: [...files] };
+  };
+  if (out !== undefined) {
+    const html = pageHtml(model());
+    cli.files.write(out, [new TextEncoder().encode(html)]);
+    cli.print(`${out}  ${bytesText(Buffer.byteLength(html))}\n`);
+    return exit.done;
+  }
+  const server = await serve(port, () => pageHtml(model()), contentPolicy);
+  cli.print(`${path} is open at http://127.0.0.1:${port}/ (Ctrl-C ends it)\n`);
+  return untilInterrupted(server, cli);
+}
+
+/** Only this machine reaches it, and a name that was made to point here gets nothing. */
+function serve(port: number, html: () => string, policy: string): Promise<Server> {
+  const server = createServer((request, response) => {
+    const isOurs = request.headers.host === `127.0.0.1:${port}` || request.headers.host === `localhost:${port}`;
+    if (!isOurs || request.url !== "/") {
+      response.writeHead(404).end();
+      return;
+    }
+    try {
+      const text = html();
+      response.writeHead(200, {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": policy,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+      });
+      response.end(text);
+    } catch (error) {
+      response.writeHead(500, { "content-type": "text/plain; charset=utf-8" });
+      response.end(error instanceof Error ? error.message : String(error));
+    }
+  });
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const why = error.code === "EADDRINUSE" ? "is taken" : "cannot be used";
+      reject(new UserError("usage/value", `port ${port} ${why}`, "Take another: --port 4281."));
+    });
+    server.listen(port, "127.0.0.1", () => resolve(server));
+  });
+}
+
+function untilInterrupted(server: Server, io: Io): Promise<number> {
+  return new Promise((resolve) => {
+    const stop = io.onInterrupt(() => {
+      stop();
+      server.closeAllConnections();
+      server.close(() => resolve(exit.done));
+    });
+  });
+}

@@ -1,0 +1,200 @@
+// The graph view: the same picture as `nnc inspect --format svg`, with pan, zoom, fold, and the keyboard along its edges.
+import { fold, foldableCalls, presetFolds } from "../inspect/fold.ts";
+import { type GraphView, viewOf, type ViewNode } from "../inspect/graph-view.ts";
+import { type Layout, layOut } from "../inspect/layout.ts";
+import { svgText } from "../inspect/svg.ts";
+import { byId, el } from "./dom.ts";
+import { keysOf, sharesKey } from "./keys.ts";
+import type { Store } from "./store.ts";
+
+type Shown = "textbook" | "step";
+
+export function mountGraph(store: Store): void {
+  const canvas = byId("graph-canvas");
+  const tools = byId("graph-tools");
+  const outline = byId("graph-outline");
+  let shown: Shown = "textbook";
+  let whole: GraphView = { nodes: [], edges: [] };
+  let folded: ReadonlySet<string> = new Set();
+  let layout: Layout | undefined;
+  let nodes = new Map<string, ViewNode>();
+  let box = { x: 0, y: 0, width: 100, height: 100 };
+
+  const svg = (): SVGSVGElement | null => canvas.querySelector("svg");
+  const place = (): void => svg()?.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${box.height}`);
+  const fit = (): void => {
+    if (!layout) return;
+    const { clientWidth: width, clientHeight: height } = canvas;
+    // Never larger than life.
+    const scale = Math.max(layout.width / Math.max(width, 1), layout.height / Math.max(height, 1), 1);
+    box = { width: width * scale, height: height * scale, x: (layout.width - width * scale) / 2, y: (layout.height - height * scale) / 2 };
+    place();
+  };
+  const zoom = (by: number, at?: { readonly x: number; readonly y: number }): void => {
+    const center = at ?? { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    box = { x: center.x - (center.x - box.x) * by, y: center.y - (center.y - box.y) * by, width: box.width * by, height: box.height * by };
+    place();
+  };
+
+  const choose = (node: ViewNode): void => {
+    const said = [node.name, node.text, node.type].filter((part) => part !== "").join("  ");
+    store.select({ label: said, keys: new Set(keysOf(node.origins, store.model.path)) });
+    byId("graph-status").textContent = `${said}${node.place === "" ? "" : `   ${node.place}`}`;
+  };
+
+  const draw = (): void => {
+    const view = fold(whole, folded);
+    nodes = new Map(view.nodes.map((node) => [node.id, node]));
+    layout = layOut(view);
+    canvas.innerHTML = svgText(layout, { style: false });
+    for (const group of canvas.querySelectorAll<SVGGElement>(".node")) {
+      const node = nodes.get(group.dataset["id"]!)!;
+      group.setAttribute("tabindex", "-1");
+      group.setAttribute("role", "button");
+      group.setAttribute("aria-label", `${node.name} ${node.text} ${node.type}, ${node.side}`);
+    }
+    canvas.querySelector(".node")?.setAttribute("tabindex", "0");
+    outline.replaceChildren(
+      ...view.nodes.map(({ name, text, type, side, place: at }) => el("li", {}, `${name} ${text === "" ? "" : `= ${text}`} ${type}, ${side}, ${at}`)),
+    );
+    drawTools();
+    fit();
+    mark();
+  };
+
+  const drawTools = (): void => {
+    const button = (label: string, title: string, pressed: boolean | undefined, action: () => void): HTMLElement => {
+      const made = el("button", { type: "button", title, ...(pressed === undefined ? {} : { "aria-pressed": String(pressed) }) }, label);
+      made.addEventListener("click", action);
+      return made;
+    };
+    const show = (next: Shown) => () => {
+      shown = next;
+      refresh();
+    };
+    const calls = [...foldableCalls(whole).keys()].filter((key) => !key.includes("."));
+    tools.replaceChildren(
+      button("textbook", "loss and gradients in their plainest form", shown === "textbook", show("textbook")),
+      button("whole step", "forward, backward and update as they are compiled", shown === "step", show("step")),
+      ...(calls.length > 0
+        ? [
+            button(folded.size > 0 ? "unfold" : "fold", "calls of functions as single boxes", undefined, () => {
+              folded = folded.size > 0 ? new Set() : new Set(calls);
+              draw();
+            }),
+          ]
+        : []),
+      button("+", "zoom in", undefined, () => zoom(1 / 1.25)),
+      button("−", "zoom out", undefined, () => zoom(1.25)),
+      button("fit", "the whole graph", undefined, fit),
+    );
+  };
+
+  const mark = (): void => {
+    const { selection } = store;
+    for (const group of canvas.querySelectorAll<SVGGElement>(".node")) {
+      const node = nodes.get(group.dataset["id"]!)!;
+      group.classList.toggle("selected", sharesKey(keysOf(node.origins, store.model.path), selection));
+    }
+    canvas.classList.toggle("has-selection", selection !== undefined);
+  };
+
+  const refresh = (): void => {
+    const { compiled } = store;
+    if (!compiled) return;
+    whole = viewOf(shown === "textbook" ? compiled.textbook : compiled.step, { compact: true });
+    folded = presetFolds(whole);
+    draw();
+  };
+  store.on("compiled", refresh);
+  store.on("selection", mark);
+  new ResizeObserver(fit).observe(canvas);
+
+  const nodeOf = (target: EventTarget | null): SVGGElement | null => (target instanceof Element ? target.closest<SVGGElement>(".node") : null);
+  const open = (group: SVGGElement): void => {
+    const node = nodes.get(group.dataset["id"]!);
+    if (node?.kind !== "group") return;
+    folded = new Set([...folded].filter((key) => key !== node.id.replace(/\/\d+$/, "")));
+    draw();
+  };
+  canvas.addEventListener("dblclick", (event) => {
+    const group = nodeOf(event.target);
+    if (group) open(group);
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const group = nodeOf(event.target);
+    if (!group) return;
+    const id = group.dataset["id"]!;
+    const go = (next: string | undefined): void => {
+      if (next !== undefined) canvas.querySelector<SVGGElement>(`.node[data-id="${CSS.escape(next)}"]`)?.focus();
+    };
+    const edges = layout?.edges ?? [];
+    const order = [...nodes.keys()];
+    const moves: Readonly<Record<string, () => void>> = {
+      ArrowDown: () => go(edges.find(({ from }) => from === id)?.to),
+      ArrowUp: () => go(edges.find(({ to }) => to === id)?.from),
+      ArrowRight: () => go(order[order.indexOf(id) + 1]),
+      ArrowLeft: () => go(order[order.indexOf(id) - 1]),
+      Enter: () => {
+        choose(nodes.get(id)!);
+        open(group);
+      },
+    };
+    const move = Object.hasOwn(moves, event.key) ? moves[event.key] : undefined;
+    if (!move) return;
+    event.preventDefault();
+    move();
+  });
+  mountPan(canvas, () => box, (moved) => {
+    box = moved;
+    place();
+  }, zoom, (target) => {
+    const group = nodeOf(target);
+    if (group) choose(nodes.get(group.dataset["id"]!)!);
+    else store.select(undefined);
+  });
+}
+
+interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Drags the picture; a press that does not move is a click. */
+function mountPan(
+  canvas: HTMLElement,
+  boxNow: () => Box,
+  moveTo: (box: Box) => void,
+  zoom: (by: number, at: { readonly x: number; readonly y: number }) => void,
+  click: (target: EventTarget | null) => void,
+): void {
+  let start: { readonly x: number; readonly y: number; readonly box: Box; readonly target: EventTarget | null } | undefined;
+  canvas.addEventListener("pointerdown", (event) => {
+    start = { x: event.clientX, y: event.clientY, box: boxNow(), target: event.target };
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!start || event.buttons === 0) return;
+    if (Math.hypot(event.clientX - start.x, event.clientY - start.y) < 4) return;
+    canvas.setPointerCapture(event.pointerId);
+    const scale = start.box.width / Math.max(canvas.clientWidth, 1);
+    moveTo({ ...start.box, x: start.box.x - (event.clientX - start.x) * scale, y: start.box.y - (event.clientY - start.y) * scale });
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    if (start && Math.hypot(event.clientX - start.x, event.clientY - start.y) < 4) click(start.target);
+    start = undefined;
+  });
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      const rect = canvas.getBoundingClientRect();
+      const box = boxNow();
+      const at = { x: box.x + ((event.clientX - rect.left) / rect.width) * box.width, y: box.y + ((event.clientY - rect.top) / rect.height) * box.height };
+      zoom(event.deltaY > 0 ? 1.1 : 1 / 1.1, at);
+    },
+    { passive: false },
+  );
+}

@@ -1,0 +1,47 @@
+// The runtime's surroundings in a page: dropped files in memory, no disk, no signals.
+import type { Io } from "../runtime/io.ts";
+import { UserError } from "../runtime/user-error.ts";
+
+export function pageIo(files: ReadonlyMap<string, Uint8Array>): Io {
+  const noDisk = (): never => {
+    throw new UserError("file/unwritable", "a page writes no files");
+  };
+  return {
+    files: {
+      open: (path) => {
+        const bytes = files.get(path);
+        return (
+          bytes && {
+            path,
+            size: bytes.length,
+            read: (at, into) => into.set(bytes.subarray(at, at + into.length)),
+            close: () => {},
+          }
+        );
+      },
+      realPath: (path) => (files.has(path) ? path : undefined),
+      join: (_, name) => name,
+      list: () => [...files.keys()],
+      // Files are unpacked when they are dropped.
+      gunzipStart: () => undefined,
+      gunzip: () => undefined,
+      sha256: () => "",
+      write: noDisk,
+      probe: noDisk,
+      log: noDisk,
+      remove: noDisk,
+    },
+    folder: "",
+    program: "the page",
+    cache: undefined,
+    env: () => undefined,
+    print: () => {},
+    warn: () => {},
+    isTerminal: false,
+    width: () => 100,
+    now: () => performance.now(),
+    pause: () => new Promise((resolve) => setTimeout(resolve, 0)),
+    onInterrupt: () => () => {},
+    exit: () => {},
+  };
+}

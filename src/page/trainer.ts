@@ -1,0 +1,309 @@
+// Training in the page's worker: the emitted library, driven by the runtime that generated trainers carry. Knows no DOM and no messages'
+// way; it is given messages and a way to answer.
+import { Batches } from "../runtime/batches.ts";
+import type { DataManifest, Library, Manifest, ManifestDim, Trainer } from "../runtime/library.ts";
+import { parseOptions } from "../runtime/options.ts";
+import { firstNonFinite, sizesOf } from "../runtime/parameters.ts";
+import { type Plan, planRun } from "../runtime/plan.ts";
+import { RowSet } from "../runtime/rows.ts";
+import { Run } from "../runtime/run.ts";
+import { encodeSafetensors } from "../runtime/safetensors.ts";
+import { dataSets } from "../runtime/sets.ts";
+import type { FromWorker, Held, Tensor, ToWorker, Walk } from "./messages.ts";
+import { pageIo } from "./page-io.ts";
+
+/** Held-out rows that are looked at while training; all of them would take as long as an epoch. */
+const heldRows = 1000;
+/** Milliseconds of training between two looks at messages. */
+const slice = 24;
+/** Milliseconds between two looks at held-out rows and weights. */
+const lookInterval = 1500;
+/** Images that a walk shows. */
+const shownImages = 16;
+/** Weights that are shown: no more units than fit a screen. */
+const shownWeights = 64 * 1024;
+
+export class PageTrainer {
+  private readonly run: Run;
+  private readonly plan: Plan;
+  private readonly manifest: Manifest;
+  private readonly walkLibrary: Library | undefined;
+  private readonly post: (message: FromWorker) => void;
+  private readonly held: RowSet;
+  private running = false;
+  private rate = 0;
+  private lookedAt = 0;
+
+  constructor(
+    library: Library,
+    walkLibrary: Library | undefined,
+    start: Extract<ToWorker, { kind: "start" }>,
+    post: (message: FromWorker) => void,
+  ) {
+    const files = new Map(start.files);
+    const manifest = withData(library.manifest, [...files.keys()]);
+    this.plan = planRun(manifest, parseOptions([`--seed=${start.seed}`], "the page"), pageIo(files));
+    this.manifest = manifest;
+    this.run = new Run({ ...library, manifest }, this.plan);
+    this.walkLibrary = walkLibrary;
+    this.post = post;
+    const { valid, test, train } = this.plan.data.split;
+    this.held = firstRows(valid.count > 0 ? valid : test.count > 0 ? test : train, heldRows);
+    const side = this.imageSide();
+    const classes = this.classColumn()?.classes;
+    post({
+      kind: "ready",
+      data: this.plan.data.title,
+      trainRows: train.count,
+      heldRows: this.held.count,
+      steps: this.plan.steps,
+      perEpoch: this.plan.batches.perEpoch,
+      ...(side === undefined ? {} : { side }),
+      ...(classes === undefined ? {} : { classes }),
+    });
+    this.look();
+  }
+
+  async receive(message: ToWorker): Promise<void> {
+    switch (message.kind) {
+      case "run":
+        if (!this.running) await this.train();
+        break;
+      case "pause":
+        this.running = false;
+        break;
+      case "step":
+        this.running = false;
+        this.steps(1);
+        this.look();
+        break;
+      case "scalar":
+        this.run.trainer.scalars[this.run.trainer.index[message.name]!] = message.value;
+        break;
+      case "predict":
+        this.predict(message.pixels);
+        break;
+      case "save":
+        this.post({ kind: "saved", bytes: this.saved() });
+        break;
+      case "walk":
+        this.running = false;
+        this.walk();
+        break;
+    }
+  }
+
+  private async train(): Promise<void> {
+    this.running = true;
+    while (this.running && this.run.step < this.plan.stop) {
+      if (!this.steps(Number.POSITIVE_INFINITY)) break;
+      if (performance.now() - this.lookedAt > lookInterval) this.look();
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    this.running = false;
+    this.look();
+    this.post({ kind: "progress", step: this.run.step, losses: new Float64Array(0), stepsPerSecond: this.rate, running: false });
+  }
+
+  /** Trains for a slice of time, or so many steps; false where the loss is no number any more. */
+  private steps(most: number): boolean {
+    const begin = performance.now();
+    const losses: number[] = [];
+    while (losses.length < most && this.run.step < this.plan.stop && performance.now() - begin < slice) {
+      this.run.next();
+      losses.push(this.run.loss);
+      if (Number.isFinite(this.run.loss)) continue;
+      this.running = false;
+      this.progress(losses, begin);
+      const tensor = firstNonFinite(this.run.trainer, this.manifest);
+      this.post({ kind: "diverged", step: this.run.step, loss: this.run.loss, tensor });
+      return false;
+    }
+    this.progress(losses, begin);
+    return true;
+  }
+
+  private progress(losses: readonly number[], begin: number): void {
+    const rate = (1000 * losses.length) / Math.max(performance.now() - begin, 1e-3);
+    this.rate = this.rate === 0 ? rate : 0.9 * this.rate + 0.1 * rate;
+    this.post({ kind: "progress", step: this.run.step, losses: Float64Array.from(losses), stepsPerSecond: this.rate, running: this.running });
+  }
+
+  /** Held-out rows and first weights, as they are now. */
+  private look(): void {
+    this.post({ kind: "held", held: this.evaluate() });
+    this.post({ kind: "weights", tensors: this.firstWeights() });
+    this.lookedAt = performance.now();
+  }
+
+  private evaluate(): Held {
+    const { trainer } = this.run;
+    const { batch, data } = this.plan;
+    const rows = new Int32Array(batch);
+    const batches = new Batches(this.held, { batch, shuffle: false, seed: 0, dropLast: false });
+    const names = ["loss", ...this.manifest.metrics];
+    const sums = names.map(() => 0);
+    const classes = this.classColumn()?.classes;
+    const confusion = classes === undefined ? undefined : Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+    for (let index = 0; index < batches.perEpoch; index++) {
+      const count = batches.take(0, index, rows);
+      data.fill(rows, count, trainer.inputs);
+      trainer.evaluate(count);
+      for (const [k, name] of names.entries()) sums[k]! += trainer.scalars[trainer.index[name]!]! * count;
+      if (confusion) this.countClasses(trainer, count, confusion);
+    }
+    const results = names.map((name, k) => [name, sums[k]! / this.held.count] as const);
+    return { step: this.run.step, rows: this.held.count, results, ...(confusion ? { confusion } : {}) };
+  }
+
+  private countClasses(trainer: Trainer, count: number, confusion: number[][]): void {
+    const column = this.classColumn()!;
+    const values = trainer.read(this.manifest.outputs[0]!.name);
+    const labels = trainer.inputs[column.name]!;
+    const width = confusion.length;
+    for (let row = 0; row < count; row++) {
+      let best = 0;
+      for (let k = 1; k < width; k++) if (values[row * width + k]! > values[row * width + best]!) best = k;
+      confusion[labels[row]!]![best]!++;
+    }
+  }
+
+  /** The target, where the first result has one number for each of its classes. */
+  private classColumn() {
+    const [output] = this.manifest.outputs;
+    return this.manifest.columns.find(
+      ({ role, classes, shape }) =>
+        role === "target" && classes !== undefined && shape.length === 1 && output?.shape.length === 2 && output.shape[1] === classes,
+    );
+  }
+
+  private imageColumn() {
+    return this.manifest.columns.find(({ role, name }) => role === "input" && Number.isInteger(Math.sqrt(this.width(name))));
+  }
+
+  /** Numbers of one row of a column. */
+  private width(name: string): number {
+    const column = this.manifest.columns.find((each) => each.name === name)!;
+    return product(column.shape);
+  }
+
+  private imageSide(): number | undefined {
+    const column = this.imageColumn();
+    const side = column && Math.sqrt(this.width(column.name));
+    return side !== undefined && side > 1 ? side : undefined;
+  }
+
+  /** Weights that meet the input's pixels, or the first kernels of a convolution. */
+  private firstWeights(): Tensor[] {
+    const side = this.imageSide();
+    const isFirst = (sizes: readonly number[]): boolean =>
+      (sizes.length === 2 && side !== undefined && sizes.includes(side * side)) || sizes.length === 4;
+    const slot = this.manifest.slots.find((each) => each.kind === "param" && isFirst(sizesOf(each)));
+    if (!slot || product(slot.shape) > shownWeights * 8) return [];
+    return [{ name: slot.name, shape: sizesOf(slot), values: Float32Array.from(this.run.trainer.read(slot.name)) }];
+  }
+
+  private predict(pixels: Uint8Array): void {
+    const column = this.imageColumn();
+    const [output] = this.manifest.outputs;
+    if (!column || !output) return;
+    const { trainer } = this.run;
+    const input = trainer.inputs[column.name]!;
+    for (const [k, value] of pixels.entries()) input[k] = column.dtype === "f32" ? value / 255 : value;
+    trainer.predict(1);
+    this.post({ kind: "prediction", values: Float32Array.from(trainer.read(output.name)) });
+  }
+
+  private saved(): Uint8Array {
+    const types = { f32: "F32", i32: "I32", bool: "BOOL", u8: "U8" } as const;
+    const parts = encodeSafetensors(
+      this.manifest.slots.map((slot) => ({
+        name: slot.name,
+        dtype: types[slot.dtype],
+        shape: sizesOf(slot),
+        values: this.run.trainer.read(slot.name),
+      })),
+    );
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
+  /** The same step by a trainer whose gradients can be read; then by the run itself. */
+  private walk(): void {
+    if (!this.walkLibrary || this.run.step >= this.plan.stop) return;
+    const { trainer } = this.run;
+    const other = this.walkLibrary.create({ seed: this.plan.seed });
+    const rows = this.run.fillBatch(this.run.step);
+    for (const { name } of this.manifest.slots) other.write(name, trainer.read(name));
+    for (const [name, values] of Object.entries(trainer.inputs)) other.inputs[name]!.set(values);
+    for (const [name, place] of Object.entries(other.index)) {
+      const from = trainer.index[name];
+      if (from !== undefined) other.scalars[place] = trainer.scalars[from]!;
+    }
+    other.step(rows);
+    const params = this.manifest.slots.filter(({ kind, trained }) => kind === "param" && trained);
+    const output = this.manifest.outputs[0]!;
+    const image = this.imageColumn();
+    const label = this.classColumn();
+    const pixels = image ? this.width(image.name) : 0;
+    const images = image
+      ? Array.from({ length: Math.min(rows, shownImages) }, (_, k) => {
+          const values = trainer.inputs[image.name]!.slice(k * pixels, (k + 1) * pixels);
+          return Uint8Array.from(values, (value) => (image.dtype === "f32" ? value * 255 : value));
+        })
+      : [];
+    const walk: Walk = {
+      step: this.run.step + 1,
+      rows,
+      images,
+      side: this.imageSide() ?? 0,
+      labels: label ? [...trainer.inputs[label.name]!.slice(0, shownImages)] : [],
+      output: { name: output.name, shape: output.shape.map((dim) => sizeAt(dim, rows)), values: Float32Array.from(other.read(output.name)) },
+      loss: other.scalars[other.index["loss"]!]!,
+      gradients: params.toReversed().map((slot) => ({
+        name: slot.name,
+        shape: sizesOf(slot),
+        values: Float32Array.from(other.read(`grad.${slot.name}`)),
+      })),
+      updates: params.map((slot) => ({
+        name: slot.name,
+        shape: sizesOf(slot),
+        before: Float32Array.from(trainer.read(slot.name)),
+        after: Float32Array.from(other.read(slot.name)),
+      })),
+    };
+    this.steps(1);
+    this.look();
+    this.post({ kind: "walk", walk });
+  }
+}
+
+const sizeAt = (dim: ManifestDim, rows: number): number => (typeof dim === "number" ? dim : dim.perRow * rows);
+const product = (shape: readonly ManifestDim[]): number => shape.reduce<number>((n, dim) => n * sizeAt(dim, 1), 1);
+
+function firstRows({ ranges }: RowSet, count: number): RowSet {
+  const taken: [number, number][] = [];
+  let left = count;
+  for (const [from, to] of ranges) {
+    if (left <= 0) break;
+    taken.push([from, Math.min(to, from + left)]);
+    left -= to - from;
+  }
+  return new RowSet(taken);
+}
+
+/** Dropped idx files take the place of the model's data; public sets that a page cannot hold are replaced by made digits. */
+function withData(manifest: Manifest, files: readonly string[]): Manifest {
+  const { train } = manifest;
+  if (!train) return manifest;
+  const ranges = train.data && dataSets.has(train.data.source) ? train.data.named : [];
+  const set = train.data && dataSets.get(train.data.source);
+  const data: DataManifest | undefined =
+    files.length > 0 ? { source: "idx", positional: files, named: [] } : set ? { source: "digits", positional: [], named: ranges } : train.data;
+  return { ...manifest, train: { ...train, ...(data ? { data } : {}) } };
+}

@@ -1,0 +1,142 @@
+// The page's side of training: starts a worker for each compiled program, keeps what it told last. Draws nothing.
+import workerText from "nnc:page-worker";
+import type { FromWorker, Held, Tensor, ToWorker, Walk } from "./messages.ts";
+import type { Compiled } from "./program.ts";
+import type { Store } from "./store.ts";
+
+type Ready = Extract<FromWorker, { kind: "ready" }>;
+
+export interface LossPoint {
+  readonly step: number;
+  readonly loss: number;
+}
+
+/** Points of a curve that are kept; past it every second one goes. */
+const mostPoints = 2000;
+
+export class Training {
+  ready: Ready | undefined;
+  running = false;
+  step = 0;
+  loss = Number.NaN;
+  stepsPerSecond = 0;
+  losses: LossPoint[] = [];
+  held: Held[] = [];
+  weights: readonly Tensor[] = [];
+  prediction: Float32Array | undefined;
+  walk: Walk | undefined;
+  /** What went wrong, in words. */
+  problem: string | undefined;
+  private worker: Worker | undefined;
+  private stride = 1;
+  private readonly store: Store;
+  private files: readonly (readonly [string, Uint8Array])[] = [];
+  private seed = 0;
+  private readonly listeners: ((kind: FromWorker["kind"] | "reset") => void)[] = [];
+
+  constructor(store: Store) {
+    this.store = store;
+    store.on("compiled", () => this.reset());
+  }
+
+  on(listener: (kind: FromWorker["kind"] | "reset") => void): void {
+    this.listeners.push(listener);
+  }
+
+  private tell(kind: FromWorker["kind"] | "reset"): void {
+    for (const listener of this.listeners) listener(kind);
+  }
+
+  send(message: ToWorker): void {
+    this.worker?.postMessage(message);
+  }
+
+  /** Data that take the place of the model's. */
+  useFiles(files: readonly (readonly [string, Uint8Array])[]): void {
+    this.files = files;
+    this.reset();
+  }
+
+  toggle(): void {
+    this.send({ kind: this.running ? "pause" : "run" });
+    this.running = !this.running;
+    this.tell("progress");
+  }
+
+  /** A new trainer for the program as it is now. */
+  reset(seed = this.seed): void {
+    this.seed = seed;
+    this.worker?.terminate();
+    Object.assign(this, { ready: undefined, running: false, step: 0, loss: Number.NaN, stepsPerSecond: 0, losses: [], held: [], weights: [], prediction: undefined, walk: undefined, problem: undefined, stride: 1 });
+    const { compiled } = this.store;
+    if (compiled?.module.step.outputs.has("loss")) this.start(compiled);
+    else this.problem = "This model has no loss, so there is nothing to train.";
+    this.tell("reset");
+  }
+
+  private start({ library, walk, module }: Compiled): void {
+    if (!module.train?.data && this.files.length === 0) {
+      this.problem = "This model names no data. Drop idx files with its columns here, inputs first.";
+      return;
+    }
+    const text = `${workerText}\nnncWorker.serve(self, ${library}, ${walk ?? "undefined"});`;
+    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    this.worker = new Worker(url);
+    this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.receive(data);
+    this.worker.onerror = (event) => this.receive({ kind: "failed", message: event.message, help: undefined });
+    this.send({ kind: "start", seed: this.seed, files: this.files });
+  }
+
+  private receive(message: FromWorker): void {
+    switch (message.kind) {
+      case "ready":
+        this.ready = message;
+        break;
+      case "progress":
+        this.progress(message);
+        break;
+      case "held":
+        this.held.push(message.held);
+        break;
+      case "weights":
+        this.weights = message.tensors;
+        break;
+      case "prediction":
+        this.prediction = message.values;
+        break;
+      case "walk":
+        this.walk = message.walk;
+        break;
+      case "saved":
+        this.saved?.(message.bytes);
+        break;
+      case "diverged":
+        this.running = false;
+        this.problem = `Diverged: the loss is ${message.loss} at step ${message.step}${message.tensor === undefined ? "" : `, first in ${message.tensor}`}. Lower the learning rate, then reset.`;
+        break;
+      case "failed":
+        this.running = false;
+        this.problem = message.help === undefined ? message.message : `${message.message}. ${message.help}`;
+        break;
+    }
+    this.tell(message.kind);
+  }
+
+  /** Takes the parameters that were asked for. */
+  saved: ((bytes: Uint8Array) => void) | undefined;
+
+  private progress({ step, losses, stepsPerSecond, running }: Extract<FromWorker, { kind: "progress" }>): void {
+    const first = step - losses.length;
+    for (const [k, loss] of losses.entries()) {
+      if ((first + k) % this.stride === 0) this.losses.push({ step: first + k + 1, loss });
+    }
+    while (this.losses.length > mostPoints) {
+      this.stride *= 2;
+      this.losses = this.losses.filter((_, k) => k % 2 === 0);
+    }
+    this.step = step;
+    this.loss = losses.at(-1) ?? this.loss;
+    this.stepsPerSecond = stepsPerSecond;
+    if (losses.length === 0) this.running = running;
+  }
+}
