@@ -118,7 +118,10 @@ function compileProgram(
   const context = loweringContext(schedule, batch, options.strictFloat ?? false);
   const lowered = schedule.kernels.map((kernel: Kernel) => {
     const recipe = options.recipes === "naive" ? naive : chooseRecipe(schedule, kernel, caps[options.target], batch);
-    return { recipe, procedure: lowerToLoops(context, kernel, recipe, names.unique(kernelName(kernel))) };
+    const procedure = lowerToLoops(context, kernel, recipe, names.unique(kernelName(kernel)));
+    if (recipe.tiles.size === 0) return { recipe, procedure };
+    const plain = lowerToLoops(context, kernel, { ...recipe, tiles: new Map() }, procedure.name);
+    return { recipe, procedure: { ...procedure, naive: plain.body } };
   });
   const procedures = lowered.map((l) => l.procedure);
   return {

@@ -82,6 +82,8 @@ export interface Procedure {
   readonly hosts: readonly HostRead[];
   readonly streams: readonly Stream[];
   readonly body: readonly Loop[];
+  /** Where `body` is tiled: the same one element at a time, for the reader. */
+  readonly naive?: readonly Loop[];
   readonly origins: readonly Origin[];
 }
 

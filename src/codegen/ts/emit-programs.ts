@@ -71,6 +71,10 @@ function kernelDoc(unit: Unit, shared: SharedFunction): StatementDoc {
     const bound = bindings.get(a)!;
     lines.push(`const ${b} = streamB(seed, ${step}, ${bound === "argument" ? `${a}_at` : bound});`);
   }
+  if (procedure.naive) {
+    lines.push("// Neighbours are computed together below. One element at a time it would be:");
+    lines.push(...printLoops({ ...procedure, body: procedure.naive }).map((line) => `//   ${line}`));
+  }
   lines.push(...printLoops(procedure));
   const shapes = procedure.buffers
     .filter((b) => bindings.get(b.name) === "argument")
