@@ -73,7 +73,7 @@ export function languagePage(written: string): string {
 
 /** Replaces what stands between the comment that names a table and the next `end`. */
 function fill(page: string, name: string, lines: readonly string[]): string {
-  const place = new RegExp(`(<!-- ${name}: .*-->\\n)[sS]*?(<!-- end -->)`);
+  const place = new RegExp(`(<!-- ${name}: .*-->\\n)[\\s\\S]*?(<!-- end -->)`);
   if (!place.test(page)) throw new Error(`the page has no place for ${name}`);
   return page.replace(place, (_, open: string, end: string) => `${open}\n${lines.join("\n")}\n\n${end}`);
 }

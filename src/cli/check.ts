@@ -53,7 +53,7 @@ async function check(path: string, options: CheckOptions, cli: Cli): Promise<num
 function tables(module: Module, withBindings: boolean): string {
   const columns = module.columns.map(({ name, type, role, classes }) => [
     name,
-    typeText(type) + (classes === undefined ? "" : ` < ${classes}`),
+    classes === undefined ? typeText(type) : `${typeText(type).replace("i32", "class")} < ${classes}`,
     role,
   ]);
   const outputs = module.outputs.map((name) => [name, typeText(nodeType(module, name)), "output"]);

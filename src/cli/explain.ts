@@ -4,19 +4,22 @@ import type { Entry } from "../base/diagnostic.ts";
 import { closest, suggest } from "../base/suggest.ts";
 import { type Cli, exit } from "./cli.ts";
 import { examples } from "./options.ts";
+import { tableText } from "./table.ts";
 
 export const explainCommand = (cli: Cli, done: (code: number) => void): Command =>
   new Command("explain")
-    .description("Explains a code that an error or warning carries; without one, lists all codes.")
-    .argument("[code]", "as in error[shape/matmul]")
-    .addHelpText("after", examples("nnc explain shape/matmul", "nnc explain"))
+    .description("Explains a code that an error or warning carries; without one, lists all.")
+    .argument("[code]", "as it stands at the end of a message, or its first part for all of a kind")
+    .addHelpText("after", examples("nnc explain shape/matmul", "nnc explain shape", "nnc explain"))
     .action(async (code: string | undefined) => done(await explain(code, cli)));
 
-async function explain(code: string | undefined, cli: Cli): Promise<number> {
+async function explain(given: string | undefined, cli: Cli): Promise<number> {
   const { allEntries } = await import("../base/catalogue.ts");
   const entries = allEntries();
-  if (code === undefined) {
-    cli.print([...entries.keys()].sort().join("\n").concat("\n"));
+  const code = given?.replace(/^\[|\]$/g, "") ?? "";
+  const ofKind = [...entries].filter(([each]) => code === "" || each.startsWith(`${code}/`));
+  if (ofKind.length > 0) {
+    cli.print(tableText(ofKind.sort().map(([each, { page }]) => [each, firstSentence(page.explain)])));
     return exit.done;
   }
   const entry = entries.get(code);
@@ -37,6 +40,8 @@ function pageText(code: string, { severity, page }: Entry<never>): string {
   if (good !== undefined) parts.push(`This is mended:\n${indented(good)}`);
   return `${parts.join("\n\n")}\n`;
 }
+
+const firstSentence = (text: string): string => /^.*?[.:;](?= |$)/s.exec(text)?.[0].replace(/[:;]$/, ".") ?? text;
 
 const indented = (text: string): string =>
   text

@@ -356,9 +356,15 @@ describe("nnc explain, params, data", () => {
     const { code, stdout } = await nnc(["explain", "shape/matmul"]);
     expect(code).toBe(0);
     expect(stdout).toContain("This fails:");
-    const all = (await nnc(["explain"])).stdout.trim().split("\n");
+    const listed = async (...args: string[]): Promise<string[]> =>
+      (await nnc(["explain", ...args])).stdout.trim().split("\n");
+    const all = await listed();
     expect(all.length).toBeGreaterThanOrEqual(60);
-    expect(all).toContain("shape/matmul");
+    // Each code with what it is about, on one line.
+    for (const line of all) expect(line).toMatch(/^[a-z]+\/[a-z0-9-]+ +\S.*\.$/);
+    const codesOf = (lines: string[]): string[] => lines.map((line) => line.split(" ")[0]!);
+    expect(codesOf(await listed("shape"))).toEqual(codesOf(all).filter((code) => code.startsWith("shape/")));
+    expect((await nnc(["explain", "[shape/matmul]"])).stdout).toBe(stdout);
   });
 
   test("data info and data fetch", async () => {

@@ -1,15 +1,19 @@
 // docs/language.md and docs/library.md: every block compiles as the page says, values are what they are said to be,
 // mistakes give the codes they are said to give, and the grammar is the parser's.
 import { readFileSync } from "node:fs";
+import { Command } from "commander";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { librarySections } from "../../scripts/docs/library.ts";
+import { withLimits } from "../../src/cli/limits.ts";
+import { defaultLimits } from "../../src/dsl/elaborate/context.ts";
 import { format } from "../../src/dsl/format.ts";
 import { parse } from "../../src/dsl/parse.ts";
 import { reservedWords, vocabulary } from "../../src/dsl/tokens.ts";
 import { interpret } from "../../src/ir/interpret.ts";
 import { opTable } from "../../src/ir/ops/table.ts";
 import { optimise } from "../../src/ir/passes/pipeline.ts";
+import { limits } from "../../src/runtime/limits.ts";
 import { sourceNames } from "../../src/runtime/sources.ts";
 import { check, compile } from "../dsl/compile.ts";
 import { exampleFile, surroundings, wholeFile } from "./examples.ts";
@@ -80,6 +84,16 @@ describe("docs/language.md", () => {
     const cells = [...section.matchAll(/^\| (.*?) \|/gm)].map((row) => row[1]!).join(" ");
     const told = [...cells.matchAll(/`(\w+)\(/g)].map((call) => call[1]);
     expect(told.sort()).toEqual([...sourceNames].sort());
+  });
+
+  it("tells the limits and their options", () => {
+    const told = [...page.matchAll(/^\| [^|]* \| ([\d,]+(?: \w+)?) \| `(--max-\w+)` \|$/gm)];
+    const options = withLimits(new Command()).options.filter(({ long }) => long?.startsWith("--max-"));
+    expect(told.map(([, value, option]) => [option, value!.replace(/[, ]/g, "")])).toEqual(
+      options.map(({ long, defaultValueDescription }) => [long, defaultValueDescription]),
+    );
+    expect(page).toContain(`| calls inside calls | ${defaultLimits.calls} |`);
+    expect([limits.csv, limits.text]).toEqual([128 * 2 ** 20, 128 * 2 ** 20]);
   });
 });
 
