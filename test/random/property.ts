@@ -1,5 +1,6 @@
 // One random case: the numbers of a model, rows, steps, and the ways of compiling to compare.
 import fc from "fast-check";
+import { Choices } from "../ir/random-graphs.ts";
 import { randomModel } from "./graphs.ts";
 import { check, type Verdict, variants } from "./oracles.ts";
 
@@ -19,4 +20,4 @@ export const cases = (variantsEach: number): fc.Arbitrary<Case> =>
   });
 
 export const run = ({ numbers, rows, steps, variants: chosen }: Case): Verdict | undefined =>
-  check(randomModel(numbers), rows, steps, chosen);
+  check(randomModel(numbers), rows, steps, chosen, new Choices(numbers.toReversed()));
