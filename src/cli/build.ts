@@ -5,24 +5,29 @@ import type { Io } from "../runtime/io.ts";
 import { bytesText } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
-import { batchOption, examples, type ModelOptions, withModelOptions } from "./options.ts";
+import {
+  batchOption,
+  type CodeOptions,
+  examples,
+  type ModelOptions,
+  withCodeOptions,
+  withModelOptions,
+} from "./options.ts";
 import { withWatch } from "./watch.ts";
 
-interface BuildOptions extends ModelOptions {
+interface BuildOptions extends ModelOptions, CodeOptions {
   readonly out: string;
-  readonly reuse: boolean;
   readonly dataDir?: string;
 }
 
 export const buildCommand = (cli: Cli, done: (code: number) => void): Command => {
-  const command = withModelOptions(new Command("build"))
+  const command = withCodeOptions(withModelOptions(new Command("build")))
     .description("Writes NAME.ts, NAME.js with NAME.d.ts (a library) and NAME.train.js (a program).")
     .argument("<file>", "a model file, NAME.nn")
     .option("-o, --out <DIR>", "folder to write to", ".")
     .option("--target <TARGET>", "what to write: ts", target, "ts")
     .addOption(batchOption("largest number of rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")
-    .option("--no-reuse", "give every temporary bytes of its own")
     .addHelpText(
       "after",
       examples(
@@ -47,7 +52,7 @@ async function build(path: string, options: BuildOptions, cli: Cli): Promise<num
   });
   if (!show(cli, diagnostics, options.format) || !module) return exit.wrong;
   const { outputsOf } = await import("./outputs.ts");
-  const files = await outputsOf(name, module, options);
+  const files = await outputsOf(name, module, { ...options, ...cli.limits });
   writeAll(options.out, files, cli);
   if (options.format === "text") {
     for (const [file, text] of files) cli.print(`${join(options.out, file)}  ${bytesText(Buffer.byteLength(text))}\n`);

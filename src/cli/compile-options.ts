@@ -1,8 +1,17 @@
 // The options of commands as the code generator takes them.
 import type { CompileOptions } from "../codegen/compile.ts";
+import type { CodeOptions } from "./options.ts";
 
-export const compileOptions = (options: { readonly batch?: number; readonly reuse: boolean }): CompileOptions => ({
+export interface WantedUnit extends CodeOptions {
+  readonly batch?: number;
+  readonly maxArena?: number;
+}
+
+export const compileOptions = (options: WantedUnit): CompileOptions => ({
   target: "ts",
   reuse: options.reuse,
+  ...(options.dense ? { without: new Set(["sparsify"]) } : {}),
+  ...(options.strictFloat ? { strictFloat: true } : {}),
   ...(options.batch === undefined ? {} : { batch: options.batch }),
+  ...(options.maxArena === undefined ? {} : { maxArena: options.maxArena }),
 });

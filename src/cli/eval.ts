@@ -75,6 +75,7 @@ async function evaluateFile(path: string, options: EvalOptions, cli: Cli): Promi
   const settings = {
     seed: options.seed,
     scalars: options.set,
+    maxArena: cli.limits.maxArena,
     places: { io: { ...cli, folder: dirname(path) }, dataDir: options.dataDir },
   };
   const run =

@@ -6,7 +6,9 @@ import { answers, type Bound, type Evaluation, type Settings, scalarValues } fro
 import { loadLibrary } from "./in-memory.ts";
 
 export async function evaluateTs(task: Evaluation, bound: Bound, settings: Settings): Promise<TensorToWrite[]> {
-  const { manifest, create } = await loadLibrary(compile(task.module, { target: "ts", batch: bound.rows }));
+  const { manifest, create } = await loadLibrary(
+    compile(task.module, { target: "ts", batch: bound.rows, maxArena: settings.maxArena }),
+  );
   const trainer = create({ seed: settings.seed });
   loadConstants(trainer, manifest, settings.places);
   for (const [name, values] of bound.slots) trainer.write(name, values);

@@ -38,6 +38,7 @@ export interface Settings {
   readonly seed: number;
   readonly scalars: ReadonlyMap<string, number>;
   readonly places: Places;
+  readonly maxArena: number;
 }
 
 /** Mistakes in the given tensors that are told; of more, the number. */

@@ -16,7 +16,9 @@ export const exploreCommand = (cli: Cli, done: (code: number) => void): Command 
   new Command("explore")
     .description("Opens a model as a live page: source, graph, equations, memory, code, training.")
     .argument("<file>", "a model file, NAME.nn")
-    .addOption(new Option("--port <P>", "where the page is served, on this machine alone").argParser(wholeNumber).default(4280))
+    .addOption(
+      new Option("--port <P>", "where the page is served, on this machine alone").argParser(wholeNumber).default(4280),
+    )
     .option("-o, --out <PAGE.html>", "write the page as one file that opens without a server, and end")
     .addHelpText("after", examples("nnc explore models/mnist_logistic.nn", "nnc explore model.nn --out model.html"))
     .action(async (file: string, options: ExploreOptions) => done(await explore(file, options, cli)));

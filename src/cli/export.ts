@@ -16,6 +16,7 @@ interface ExportOptions extends ModelOptions {
   readonly out: string;
   readonly dataDir?: string;
   readonly data?: string;
+  readonly init?: string;
 }
 
 export const exportCommand = (cli: Cli, done: (code: number) => void): Command => {
@@ -29,6 +30,7 @@ export const exportCommand = (cli: Cli, done: (code: number) => void): Command =
     .option("-o, --out <DIR>", "folder to write to", ".")
     .addOption(batchOption("rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")
+    .option("--init <FILE>", "for ONNX: parameters from a safetensors file, as constants of the forward graph")
     .option("--data <NAME>", "the data set that takes the place of the model's")
     .addHelpText(
       "after",
@@ -45,6 +47,10 @@ async function exportModel(path: string, options: ExportOptions, cli: Cli): Prom
     cli.warn("error: --graph is for --to onnx; a PyTorch program holds the whole training.\n");
     return exit.usage;
   }
+  if (options.init !== undefined && (options.to === "pytorch" || options.graph === "step")) {
+    cli.warn("error: --init is for --to onnx --graph forward; elsewhere parameters are given when it runs.\n");
+    return exit.usage;
+  }
   const { readModel } = await import("./model-file.ts");
   const { name, module, diagnostics } = readModel(path, cli, {
     dims: options.dim,
@@ -55,7 +61,7 @@ async function exportModel(path: string, options: ExportOptions, cli: Cli): Prom
     ...(options.to === "onnx" ? { fromDataSet: false } : {}),
   });
   if (!show(cli, diagnostics, options.format) || !module) return exit.wrong;
-  const made = options.to === "pytorch" ? await pyTorch(name, module, path) : await onnx(name, module, options);
+  const made = options.to === "pytorch" ? await pyTorch(name, module, path) : await onnx(name, module, options, cli);
   if (!show(cli, made.diagnostics, options.format)) return exit.wrong;
   const file = join(options.out, made.file);
   cli.files.write(file, [made.bytes]);
@@ -90,11 +96,13 @@ async function pyTorch(name: string, module: Module, path: string): Promise<Made
   return { file: `${name}.py`, bytes: new TextEncoder().encode(text), diagnostics };
 }
 
-async function onnx(name: string, module: Module, options: ExportOptions): Promise<Made> {
+async function onnx(name: string, module: Module, options: ExportOptions, cli: Cli): Promise<Made> {
   const graph = options.graph ?? "forward";
   const fault = graph === "step" ? lacking(module) : undefined;
   if (fault) return { file: "", bytes: new Uint8Array(0), diagnostics: [fault] };
   const { writeOnnx } = await import("../export/onnx/model.ts");
-  const { bytes, diagnostics } = writeOnnx(module, graph);
+  const weights =
+    options.init === undefined ? undefined : (await import("./weights.ts")).weightsOf(module, options.init, cli);
+  const { bytes, diagnostics } = writeOnnx(module, graph, weights);
   return { file: graph === "step" ? `${name}.step.onnx` : `${name}.onnx`, bytes, diagnostics };
 }

@@ -48,6 +48,7 @@ export interface Inspection {
   readonly fold: boolean;
   readonly batch?: number;
   readonly reuse: boolean;
+  readonly maxArena?: number;
   readonly paint: (mark: DiffLine["mark"], text: string) => string;
 }
 

@@ -4,9 +4,9 @@ import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
 import type { GraphName } from "./inspect-graphs.ts";
 import type { InspectFormat, Inspection, StageName } from "./inspect-texts.ts";
-import { batchOption, dimOption, examples } from "./options.ts";
+import { batchOption, type CodeOptions, dimOption, examples, withCodeOptions } from "./options.ts";
 
-interface InspectOptions {
+interface InspectOptions extends CodeOptions {
   readonly dim: ReadonlyMap<string, number>;
   readonly format: InspectFormat;
   readonly stage?: StageName;
@@ -16,7 +16,6 @@ interface InspectOptions {
   readonly diff?: string;
   readonly fold: boolean;
   readonly batch?: number;
-  readonly reuse: boolean;
   readonly dataDir?: string;
 }
 
@@ -25,7 +24,7 @@ const graphs: readonly GraphName[] = ["forward", "backward", "step", "eval"];
 const formats: readonly InspectFormat[] = ["text", "json", "dot", "svg", "mermaid"];
 
 export const inspectCommand = (cli: Cli, done: (code: number) => void): Command =>
-  new Command("inspect")
+  withCodeOptions(new Command("inspect"))
     .description("Shows what the compiler makes of a model, at any stage.")
     .argument("<file>", "a model file, NAME.nn")
     .addOption(
@@ -47,7 +46,6 @@ export const inspectCommand = (cli: Cli, done: (code: number) => void): Command 
     .addOption(dimOption())
     .addOption(batchOption("largest number of rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")
-    .option("--no-reuse", "give every temporary bytes of its own")
     .addHelpText(
       "after",
       examples(
@@ -85,6 +83,7 @@ async function inspect(path: string, options: InspectOptions, cli: Cli): Promise
   const { stage, ...rest } = options;
   const wanted: Inspection = {
     ...rest,
+    maxArena: cli.limits.maxArena,
     ...(stage === undefined ? {} : { stage }),
     paint: painter(cli.isTerminal && cli.color),
   };

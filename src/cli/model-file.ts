@@ -12,9 +12,7 @@ import { locate, openGiven, openNamed, type Places } from "../runtime/locate.ts"
 import { columnsOf } from "../runtime/sources.ts";
 import { bytesText, quoted, UserError } from "../runtime/user-error.ts";
 import { diagnosticOf, hasErrors } from "./diagnostics.ts";
-
-/** Longest model file. */
-const sourceLimit = 16 * 1024 * 1024;
+import { defaultLimits, type Limits } from "./limits.ts";
 
 export interface ReadOptions extends Pick<ElaborateOptions, "dims" | "batch" | "training" | "grads"> {
   /** `--data-dir`: where files that the model names are looked up first. */
@@ -34,12 +32,17 @@ export interface ModelFile {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export function readModel(path: string, io: Io, options: ReadOptions = {}): ModelFile {
-  const source = readSource(path, io);
-  const parsed = parse(source);
+/** Surroundings that may say what a model may cost. */
+type LimitedIo = Io & { readonly limits?: Limits };
+
+export function readModel(path: string, io: LimitedIo, options: ReadOptions = {}): ModelFile {
+  const limits = io.limits ?? defaultLimits;
+  const nesting = { nesting: limits.maxNesting };
+  const parsed = parse(readSource(path, io), nesting);
   const places: Places = { io: { ...io, folder: dirname(path) }, dataDir: options.dataDir };
   const { module, diagnostics: found } = elaborate(parsed.file, {
     ...options,
+    limits: { ...nesting, rounds: limits.maxRounds, nodes: limits.maxNodes, bytes: limits.maxArena },
     importFile: (name, from) => orDiagnostic(from, () => importedSource(name, from, io)),
     dataFacts: (config) => (options.fromDataSet === false ? undefined : columnsOf(manifestOf(config, options.data))),
     tensorFile: (name, tensor, from) =>
@@ -60,20 +63,22 @@ export function readModel(path: string, io: Io, options: ReadOptions = {}): Mode
 }
 
 /** An import is looked up below the importing file's folder, and nowhere else. */
-function importedSource(name: string, from: Span, io: Io): Source {
+function importedSource(name: string, from: Span, io: LimitedIo): Source {
   const folder = dirname(from.source.path);
   locate(name, { io: { ...io, folder }, dataDir: undefined });
   return readSource(join(folder, name), io);
 }
 
 /** The text of a file that the command line or an import names. */
-export function readSource(path: string, io: Io): Source {
+export function readSource(path: string, io: LimitedIo): Source {
+  const { maxSource } = io.limits ?? defaultLimits;
   const file = openGiven(path, io);
   try {
-    if (file.size > sourceLimit) {
+    if (file.size > maxSource) {
       throw new UserError(
         "file/too-large",
-        `${quoted(path)} is ${bytesText(file.size)} long, more than the limit of ${bytesText(sourceLimit)} for a model file`,
+        `${quoted(path)} has ${bytesText(file.size)}, more than the limit \`source\` of ${bytesText(maxSource)} for a model file`,
+        "Repeat layers with `for`, or raise the limit with `--max-source`.",
       );
     }
     const bytes = new Uint8Array(file.size);

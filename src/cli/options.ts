@@ -43,6 +43,19 @@ export const formatOption = (): Option =>
 /** `--dim` and `--format`: for every command that reads a model. */
 export const withModelOptions = (command: Command): Command => command.addOption(dimOption()).addOption(formatOption());
 
+export interface CodeOptions {
+  readonly reuse: boolean;
+  readonly dense?: boolean;
+  readonly strictFloat?: boolean;
+}
+
+/** `--no-reuse`, `--dense`, `--strict-float`: for every command that makes code. */
+export const withCodeOptions = (command: Command): Command =>
+  command
+    .option("--no-reuse", "give every temporary bytes of its own")
+    .option("--dense", "do not skip the zeros of data columns")
+    .option("--strict-float", "round every fused intermediate to float32, as a store would");
+
 /** The examples below a command's options. */
 export const examples = (...lines: readonly string[]): string =>
   `\nExamples:\n${lines.map((line) => `  ${line}\n`).join("")}`;

@@ -1,6 +1,8 @@
 // The page of `nnc explore` as one self-contained file: markup, style, script and model; nothing is fetched, nothing else may run.
-import { createHash } from "node:crypto";
+
 import page from "nnc:page";
+import { createHash } from "node:crypto";
+import { graphStyle } from "../inspect/svg.ts";
 
 /** What the page is given, as the page reads it. */
 export interface PageData {
@@ -12,11 +14,14 @@ export interface PageData {
 
 const hash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
+/** Pictures as files have them, then the page's own. */
+const style = graphStyle + page.style;
+
 /** Our own script and style by their hashes; the trainer runs in a worker made of text, a blob. No eval. */
 export const contentPolicy = [
   "default-src 'none'",
   `script-src ${hash(page.script)} blob:`,
-  `style-src ${hash(page.style)}`,
+  `style-src ${hash(style)}`,
   "worker-src blob:",
   "img-src data: blob:",
   "base-uri 'none'",
@@ -34,7 +39,7 @@ export const pageHtml = (data: PageData): string => `<!doctype html>
 <meta http-equiv="Content-Security-Policy" content="${contentPolicy}">
 <link rel="icon" href="data:,">
 <title>nnc explore</title>
-<style>${page.style}</style>
+<style>${style}</style>
 </head>
 <body>
 ${page.body}

@@ -15,6 +15,7 @@ import { openGiven } from "../runtime/locate.ts";
 import { loadFrom } from "../runtime/parameters.ts";
 import type { TensorToWrite } from "../runtime/safetensors.ts";
 import { count, quoted, UserError } from "../runtime/user-error.ts";
+import type { Cli } from "./cli.ts";
 import { loadLibrary } from "./in-memory.ts";
 import { numberText } from "./table.ts";
 
@@ -41,9 +42,11 @@ export async function predictRows(
   module: Module,
   path: string,
   options: { readonly params: string; readonly input: string; readonly dataDir?: string },
-  io: Io,
+  io: Cli,
 ): Promise<Prediction> {
-  const { create, manifest } = await loadLibrary(compile(predictorOf(module), { target: "ts", batch }));
+  const { create, manifest } = await loadLibrary(
+    compile(predictorOf(module), { target: "ts", batch, maxArena: io.limits.maxArena }),
+  );
   const trainer = create();
   loadConstants(trainer, manifest, { io: { ...io, folder: dirname(path) }, dataDir: options.dataDir });
   loadFrom(options.params, trainer, manifest, io);

@@ -2,21 +2,20 @@
 import { Command, Option } from "commander";
 import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
-import { batchOption, dimOption, examples, wholeNumber } from "./options.ts";
+import { batchOption, type CodeOptions, dimOption, examples, wholeNumber, withCodeOptions } from "./options.ts";
 
-interface StatsOptions {
+interface StatsOptions extends CodeOptions {
   readonly dim: ReadonlyMap<string, number>;
   readonly format: "text" | "json";
   readonly batch?: number;
   readonly dataDir?: string;
-  readonly reuse: boolean;
   readonly profile: boolean;
   readonly data?: string;
   readonly steps: number;
 }
 
 export const statsCommand = (cli: Cli, done: (code: number) => void): Command =>
-  new Command("stats")
+  withCodeOptions(new Command("stats"))
     .description("Counts what a training step costs: parameters, arithmetic, bytes, memory, emitted code.")
     .argument("<file>", "a model file, NAME.nn")
     .option("--profile", "measure each kernel on real steps, and hold it against what this machine can do", false)
@@ -26,7 +25,6 @@ export const statsCommand = (cli: Cli, done: (code: number) => void): Command =>
     .addOption(dimOption())
     .addOption(batchOption("rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model names are looked up first")
-    .option("--no-reuse", "give every temporary bytes of its own")
     .addHelpText("after", examples("nnc stats model.nn --batch 256", "nnc stats model.nn --profile --data digits"))
     .action(async (file: string, options: StatsOptions) => done(await stats(file, options, cli)));
 
@@ -44,7 +42,7 @@ async function stats(path: string, options: StatsOptions, cli: Cli): Promise<num
     import("./compile-options.ts"),
     import("./stats-of.ts"),
   ]);
-  const unit = compile(module, compileOptions(options));
+  const unit = compile(module, compileOptions({ ...options, ...cli.limits }));
   const measured = options.profile ? await profileUnit(unit, path, options, cli) : undefined;
   const facts = await measureUnit(name, unit, measured);
   cli.print(options.format === "json" ? `${JSON.stringify(facts, null, 2)}\n` : statsText(facts, unit, cli.width()));

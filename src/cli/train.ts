@@ -4,14 +4,13 @@ import { Command, Option } from "commander";
 import { rules } from "../runtime/options.ts";
 import { type Cli, exit } from "./cli.ts";
 import { type Format, show } from "./diagnostics.ts";
-import { dimOption, examples, formatOption, wholeNumber } from "./options.ts";
+import { type CodeOptions, dimOption, examples, formatOption, wholeNumber, withCodeOptions } from "./options.ts";
 import { withWatch } from "./watch.ts";
 
 /** The runtime's options by attribute name, and the CLI's own. */
-interface TrainOptions {
+interface TrainOptions extends CodeOptions {
   readonly dim: ReadonlyMap<string, number>;
   readonly format: Format;
-  readonly reuse: boolean;
   readonly fallback?: string;
   readonly [runtimeOption: string]: unknown;
 }
@@ -20,7 +19,7 @@ const ownRules: ReadonlySet<string> = new Set(["help"]);
 const runtimeRules = rules.filter(({ flag }) => !ownRules.has(flag));
 
 export const trainCommand = (cli: Cli, done: (code: number) => void): Command => {
-  const command = new Command("train")
+  const command = withCodeOptions(new Command("train"))
     .description("Compiles a model in memory and trains it.")
     .argument("<file>", "a model file, NAME.nn")
     .addOption(dimOption());
@@ -31,7 +30,6 @@ export const trainCommand = (cli: Cli, done: (code: number) => void): Command =>
     command.addOption(option);
   }
   command
-    .option("--no-reuse", "give every temporary bytes of its own")
     .addOption(
       new Option(
         "--fallback <NAME>",
@@ -90,7 +88,13 @@ async function train(path: string, options: TrainOptions, cli: Cli): Promise<num
   ]);
   const unit = compile(
     model.module,
-    compileOptions({ reuse: options.reuse, ...(batch === undefined ? {} : { batch }) }),
+    compileOptions({
+      ...cli.limits,
+      reuse: options.reuse,
+      ...(options.dense ? { dense: true } : {}),
+      ...(options.strictFloat ? { strictFloat: true } : {}),
+      ...(batch === undefined ? {} : { batch }),
+    }),
   );
   const library = await loadLibrary(unit);
   const argv = [...runtimeWords(options), ...(data === undefined ? [] : ["--data", data])];
