@@ -53,6 +53,16 @@ export function diagnose<C extends Record<string, Entry<never>>, K extends keyof
   };
 }
 
+/** A mistake that is found where nothing is left to go on with. Thrown; printed by the CLI. */
+export class Refusal extends Error {
+  readonly diagnostic: Diagnostic;
+
+  constructor(diagnostic: Diagnostic) {
+    super(diagnostic.message);
+    this.diagnostic = diagnostic;
+  }
+}
+
 /** Collects diagnostics; phases add to it and go on. */
 export class Reporter {
   readonly list: Diagnostic[] = [];

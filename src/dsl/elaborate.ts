@@ -40,7 +40,9 @@ interface Program {
 
 export function elaborate(file: File, options: ElaborateOptions = {}): Elaborated {
   const session = new Session(options, options.ops ?? opTable, { expression, body });
-  const scope = resolve(file, options.importFile?.bind(options), session.reporter);
+  const scope = resolve(file, options.importFile?.bind(options), session.reporter, {
+    nesting: session.limits.nesting,
+  });
   const scopes = userScopes(scope);
   for (const each of scopes)
     for (const decl of checkNames(each, { add: (diagnostic) => session.report(diagnostic) })) session.endless.add(decl);

@@ -4,7 +4,7 @@ import { limits } from "../base/diagnostics/limits.ts";
 import { names } from "../base/diagnostics/names.ts";
 import type { Source, Span } from "../base/span.ts";
 import type { Decl, File } from "./ast.ts";
-import { parse } from "./parse.ts";
+import { defaultLimits, type ParseLimits, parse } from "./parse.ts";
 import { libraryNames, librarySource } from "./std.ts";
 
 export type NamedDecl = Extract<Decl, { kind: "dim" | "hyper" | "binding" | "fn" | "model" | "optimizer" }>;
@@ -63,7 +63,12 @@ export const candidates = (scope: FileScope): string[] => [
 export type ImportFile = (path: string, from: Span) => Source | Diagnostic;
 
 /** The scope of a file and of all it imports, each parsed once; clashes and cycles are reported. */
-export function resolve(file: File, importFile: ImportFile | undefined, reporter: Reporter): FileScope {
+export function resolve(
+  file: File,
+  importFile: ImportFile | undefined,
+  reporter: Reporter,
+  parseLimits: ParseLimits = defaultLimits,
+): FileScope {
   const scopes = new Map<string, FileScope>();
   const open: string[] = [];
 
@@ -126,7 +131,7 @@ export function resolve(file: File, importFile: ImportFile | undefined, reporter
     }
     let target = scopes.get(source.path);
     if (!target) {
-      const parsed = parse(source);
+      const parsed = parse(source, parseLimits);
       for (const diagnostic of parsed.diagnostics) reporter.add(diagnostic);
       target = scopeOf(parsed.file);
     }

@@ -1,5 +1,6 @@
 // What is too much: limits that keep a hostile or mistaken file from taking all time and memory.
 import { entry } from "../diagnostic.ts";
+import { sizeText } from "../size-text.ts";
 import { net } from "./sample-files.ts";
 
 export const limits = {
@@ -25,8 +26,10 @@ export const limits = {
   }),
   "limit/rounds": entry<{ limit: number }>({
     severity: "error",
-    message: ({ limit }) => `Loops and ranges of this file go over more than ${limit} rounds in all.`,
-    help: () => "Loops are unrolled into the program: compute on whole tensors instead.",
+    message: ({ limit }) =>
+      `Loops and ranges of this file go over more than ${limit} rounds in all, the limit \`rounds\`.`,
+    help: () =>
+      "Loops are unrolled into the program: compute on whole tensors, or raise the limit with `--max-rounds`.",
     page: {
       explain: "`for` is unrolled when the file is compiled, and each round becomes code.",
       bad: "model net(x: [N, 4]) {\n  h = x\n  for i in 0:1000000 { h = h + 1 }\n  h\n}\n",
@@ -35,19 +38,42 @@ export const limits = {
   }),
   "limit/nodes": entry<{ limit: number }>({
     severity: "error",
-    message: ({ limit }) => `The model has more than ${limit} operations.`,
-    help: () => "Unroll less.",
-    page: { explain: "Every operation of the unrolled model becomes part of the program." },
+    message: ({ limit }) => `The model has more than ${limit} operations, the limit \`nodes\`.`,
+    help: () => "Repeat less on wider tensors, or raise the limit with `--max-nodes`.",
+    page: {
+      explain:
+        "Loops and calls are unrolled, and every operation becomes part of the program. The limit keeps a mistaken loop from taking minutes; a thousand dense layers with Adam stay below it.",
+    },
   }),
-  "limit/size": entry<{ name: string; type: string; limit: number }>({
+  "limit/size": entry<{ name: string; type: string; bytes: number; limit: number }>({
     severity: "error",
-    message: ({ name, type, limit }) => `\`${name}\`, ${type}, needs more than ${limit} bytes.`,
-    help: () => "Choose smaller sizes.",
+    message: ({ name, type, bytes, limit }) =>
+      `\`${name}\`, ${type}, takes ${sizeText(bytes)}, more than the limit \`arena\` of ${sizeText(limit)}.`,
+    help: () => "Choose smaller sizes, or raise the limit with `--max-arena`.",
     page: {
       explain:
         "All tensors of a program live in one buffer, whose size is limited; sizes are checked before anything is allocated.",
       bad: net("param w: [4, 4000000000] = 0", "x @ w"),
       good: net("param w: [4, 4000] = 0", "x @ w"),
+    },
+  }),
+  "limit/arena": entry<{ bytes: number; limit: number; largest: string }>({
+    severity: "error",
+    message: ({ bytes, limit, largest }) =>
+      `The program needs ${sizeText(bytes)} of memory, more than the limit \`arena\` of ${sizeText(limit)}; most of it for ${largest}.`,
+    help: () => "Choose smaller sizes or a smaller `--batch`, or raise the limit with `--max-arena`.",
+    page: {
+      explain:
+        "Parameters, states, columns and intermediate values lie in one buffer that is laid out when the model is compiled. It is compared with the limit before anything is allocated. `nnc inspect --stage memory` shows what lies where.",
+    },
+  }),
+  "limit/output": entry<{ file: string; bytes: number; limit: number }>({
+    severity: "error",
+    message: ({ file, bytes, limit }) =>
+      `${file} would have ${sizeText(bytes)}, more than the limit \`output\` of ${sizeText(limit)}.`,
+    help: () => "Repeat less on wider tensors, or raise the limit with `--max-output`.",
+    page: {
+      explain: "Emitted files grow with the operations of the unrolled model; nothing is written past the limit.",
     },
   }),
   "limit/imports": entry<{ limit: number }>({

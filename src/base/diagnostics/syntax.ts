@@ -137,7 +137,7 @@ export const syntax = {
   "syntax/too-deep": entry<{ limit: number }>({
     severity: "error",
     message: ({ limit }) => `This is nested more than ${limit} deep.`,
-    help: () => "Give the inner parts names of their own.",
+    help: () => "Give the inner parts names of their own; `--max-nesting` moves the limit.",
     page: {
       explain:
         "Brackets, prefix operators, powers of powers and `if` within `if` may be nested up to a limit (100). Long sums, pipes and lists are not nested and have no limit.",

@@ -49,9 +49,13 @@ export function declareColumn(
   const type = writtenType(frame, param.type);
   if (!type) return undefined;
   const { session, builder } = frame.pass;
-  if (countAt(type.shape, session.options.batch ?? 1) * 4 > session.limits.bytes) {
+  const needed = countAt(type.shape, session.options.batch ?? 1) * 4;
+  if (needed > session.limits.bytes) {
     const limit = session.limits.bytes;
-    report(frame, diagnose(limitCodes, "limit/size", param.type.span, { name, type: typeText(type), limit }));
+    report(
+      frame,
+      diagnose(limitCodes, "limit/size", param.type.span, { name, type: typeText(type), bytes: needed, limit }),
+    );
     return undefined;
   }
   const bytes = facts?.storage === "u8" && type.dtype === "f32";

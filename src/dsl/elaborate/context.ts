@@ -7,6 +7,7 @@ import { Builder, type NodeId, type OpTable, type Origin, type Role } from "../.
 import type { DataConfig, ScalarInfo } from "../../ir/module.ts";
 import type { DType, Shape, Storage, TensorType } from "../../ir/types.ts";
 import type { Body, Expr, Stmt } from "../ast.ts";
+import { defaultLimits as defaultParseLimits, type ParseLimits } from "../parse.ts";
 import type { FileScope, NamedDecl } from "../resolve.ts";
 import { poison, type Value } from "../values.ts";
 
@@ -25,7 +26,7 @@ export interface TensorFile {
   readonly shape: readonly number[];
 }
 
-export interface Limits {
+export interface Limits extends ParseLimits {
   /** Calls inside calls. */
   readonly calls: number;
   /** Rounds of all `for` loops together, and items of all ranges. */
@@ -35,7 +36,14 @@ export interface Limits {
   readonly bytes: number;
 }
 
-export const defaultLimits: Limits = { calls: 100, rounds: 100_000, nodes: 2_000_000, bytes: 2 ** 31 };
+export const defaultLimits: Limits = {
+  ...defaultParseLimits,
+  calls: 100,
+  rounds: 100_000,
+  // A thousand dense layers with Adam are 38,000.
+  nodes: 65_536,
+  bytes: 2 ** 31,
+};
 
 /** Nested evaluations before the file is refused: half of what fills the stack of Node, measured. */
 const nestingLimit = 600;

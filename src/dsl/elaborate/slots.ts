@@ -126,8 +126,9 @@ function mayBeStored(frame: Frame, statement: SlotStmt, type: TensorType): boole
     return false;
   }
   const limit = frame.pass.session.limits.bytes;
-  if (countAt(type.shape, 1) * 4 <= limit) return true;
-  report(frame, diagnose(limitCodes, "limit/size", span, { name, type: typeText(type), limit }));
+  const bytes = countAt(type.shape, 1) * 4;
+  if (bytes <= limit) return true;
+  report(frame, diagnose(limitCodes, "limit/size", span, { name, type: typeText(type), bytes, limit }));
   return false;
 }
 
