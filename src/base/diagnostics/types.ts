@@ -127,7 +127,10 @@ export const types = {
   "type/not-callable": entry<{ got: string }>({
     severity: "error",
     message: ({ got }) => `This is ${got}, and only functions can be called.`,
-    help: () => "A missing `*`, or a name that hides a function, are the usual causes.",
+    help: ({ got }) =>
+      got.startsWith('"')
+        ? "Write the function's name without quotes."
+        : "A missing `*`, or a name that hides a function, are the usual causes.",
     page: {
       explain: "Functions, models, partials and library functions can be called. A stage of a pipe is called too.",
       bad: net("h = relu(x)", "h(x)"),
