@@ -32,7 +32,12 @@ export function saveSlots(
  * Fills the slots below `prefix` ("" for all) from a file whose names are relative to it, or all begin with it.
  * Parameters and the model's states must be there; states of the optimizer may be. Nothing is written unless all fits.
  */
-export function loadSlots(trainer: Trainer, manifest: Manifest, file: OpenFile, prefix = ""): void {
+export function loadSlots(
+  trainer: Pick<Trainer, "write">,
+  manifest: Pick<Manifest, "slots">,
+  file: OpenFile,
+  prefix = "",
+): void {
   const { tensors } = readHeader(file);
   const found = prefix === "" ? tensors : belowPrefix(tensors, `${prefix}.`);
   const slots = manifest.slots.filter((slot) => prefix === "" || slot.name.startsWith(`${prefix}.`));
@@ -91,7 +96,12 @@ function checked(slot: SlotManifest, values: ArrayLike<number>, file: OpenFile):
 }
 
 /** `--init FILE`. */
-export function loadFrom(path: string, trainer: Trainer, manifest: Manifest, io: Io): void {
+export function loadFrom(
+  path: string,
+  trainer: Pick<Trainer, "write">,
+  manifest: Pick<Manifest, "slots">,
+  io: Io,
+): void {
   const file = openGiven(path, io);
   try {
     loadSlots(trainer, manifest, file);

@@ -1,8 +1,8 @@
 // A part of a graph as Python statements: values that are used once stand where they are used, others get names; a comment
 // quotes the model's line above what came of it. Knows no op.
-import { positionAt } from "../../base/span.ts";
 import type { Graph, Node, NodeId } from "../../ir/graph.ts";
 import { type Dim, isStatic, type Shape, sameShape } from "../../ir/types.ts";
+import { sourceLine } from "../source-line.ts";
 import { atom, expressions, level, type Piece } from "./expressions.ts";
 import { type PythonScope, pythonComment, pythonTuple } from "./words.ts";
 
@@ -29,20 +29,6 @@ export interface Body {
   readonly lines: string[];
   /** The values of the roots, by node. */
   readonly values: ReadonlyMap<NodeId, Piece>;
-}
-
-/** The model's line that a node comes from: `file:line` tells lines apart, `text` is the line. */
-export function sourceLine({ origins }: Node): { readonly key: string; readonly text: string } | undefined {
-  const span = origins.find((origin) => origin.span)?.span;
-  if (!span) return undefined;
-  const { line } = positionAt(span.source, span.start);
-  return { key: `${span.source.path}:${line}`, text: lineText(span.source.text, span.start) };
-}
-
-function lineText(text: string, at: number): string {
-  const start = text.lastIndexOf("\n", at - 1) + 1;
-  const end = text.indexOf("\n", at);
-  return text.slice(start, end < 0 ? text.length : end).replace(/\s#.*$/, "");
 }
 
 /** The nodes that the roots need, but for what is given. */

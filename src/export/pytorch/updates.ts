@@ -2,8 +2,9 @@
 // for all parameters. A `grad` node is what PyTorch's autograd left: `g`. Knows no optimizer by name.
 import type { Graph, Node, NodeId, Update } from "../../ir/graph.ts";
 import type { Module } from "../../ir/module.ts";
+import { sourceLine } from "../source-line.ts";
 import { atom, type Piece } from "./expressions.ts";
-import { neededFor, type Place, Statements, sourceLine } from "./statements.ts";
+import { neededFor, type Place, Statements } from "./statements.ts";
 import { PythonScope, pythonComment, pythonString } from "./words.ts";
 
 /** The updates of a parameter and of the optimizer's states for it. */
