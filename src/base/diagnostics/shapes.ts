@@ -14,8 +14,10 @@ export const shapes = {
     severity: "error",
     message: ({ left, right, leftText, rightText, columns, rows }) =>
       `\`${leftText} @ ${rightText}\` multiplies ${columns} columns by ${rows} rows: ${left} @ ${right}.`,
-    help: ({ rightText, columns, rows }) =>
-      `The last size of the left and the last but one of the right must agree: make ${rows} to ${columns}, or use \`${rightText}.T\` if it is stored the other way round.`,
+    help: ({ rightText, columns, rows }) => {
+      const change = /N/.test(columns + rows) ? "" : `make the ${rows} ${columns}, or `;
+      return `The last size of the left and the last but one of the right must agree: ${change}use \`${rightText}.T\` if it is stored the other way round.`;
+    },
     page: {
       explain:
         "`a @ b` sums over the columns of a and the rows of b, so there must be equally many. A layer's `weight` is [out, in], as in PyTorch: `x @ weight.T`.",

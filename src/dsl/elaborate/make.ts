@@ -48,7 +48,8 @@ function refuse(site: Site, op: string, error: ShapeError, inputs: readonly Node
   const guilty = error.inputs
     .map((i) => ({ node: inputs[i]!, span: spans[i] }))
     .filter(({ node }) => node !== undefined);
-  const notes = guilty.flatMap(({ node, span }) => factsOf(b, node, span));
+  const all = guilty.flatMap(({ node, span }) => factsOf(b, node, span));
+  const notes = all.filter((note, i) => all.findIndex(({ message }) => message === note.message) === i);
   const facts = { op, ...error.facts };
   const catalogue = error.code in shapes ? shapes : error.code in types ? types : undefined;
   const diagnostic = catalogue
@@ -79,10 +80,11 @@ export function factsOf(b: Builder, node: NodeId, span: Span | undefined): Note[
   }
   const self = b.at(node);
   const declared = self.origins[0]?.span;
-  if (typeof self.attrs["name"] === "string" && declared && declared !== span && notes.length < 2) {
-    notes.push({ message: `\`${self.attrs["name"]}\` is declared here as ${type}`, span: declared });
-  }
-  return notes;
+  const name = self.attrs["name"];
+  if (typeof name !== "string" || !declared || declared === span || notes.length > 1) return notes;
+  const declaration = { message: `\`${name}\` is declared here as ${type}`, span: declared };
+  // Where the name itself stands there, its declaration says all.
+  return span && textOf(span) === name ? [declaration] : [...notes, declaration];
 }
 
 /** The leaf that a size came from: up through inputs that have the same size. */
