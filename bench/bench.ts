@@ -63,7 +63,7 @@ async function main(): Promise<number> {
     const results = await measure(options, kinds, folder);
     const found = verdicts(results);
     if (found.length > 0) print(`\n${goalTable(found)}\n`);
-    write(options.out, { date: new Date().toISOString(), machine, ...results, goals: found });
+    write(options.out, { date: new Date().toISOString(), commit: commit(), machine, ...results, goals: found });
     return honesty(results.races);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -132,9 +132,9 @@ function parse() {
 
 /** All parts that are wanted, each printed as soon as it is there. */
 async function measure(options: Options, kinds: readonly PeerKind[], folder: string) {
-  const { parts, quick, dataDir } = options;
+  const { parts, quick, clock, dataDir } = options;
   const races = parts.includes("race") ? await runRaces(options, kinds, folder) : [];
-  const kernelRows = parts.includes("kernels") ? await kernels(quick) : undefined;
+  const kernelRows = parts.includes("kernels") ? await kernels(quick, clock) : undefined;
   if (kernelRows) print(`\n${kernelTable(kernelRows)}\n`);
   const compileRows = parts.includes("compile") ? compileCosts(quick) : undefined;
   if (compileRows) print(`\n${compileTable(compileRows)}\n`);
@@ -161,6 +161,7 @@ async function runRaces({ only, clock, quick, dataDir }: Options, kinds: readonl
 
 interface Record {
   readonly date: string;
+  readonly commit: string;
   readonly machine: Machine;
   readonly races: readonly RaceResult[];
   readonly goals: readonly Verdict[];
@@ -192,6 +193,12 @@ function honesty(results: readonly RaceResult[]): number {
   if (wrongOnes.length === 0) return 0;
   print(`\nLOSSES DIFFER: ${wrongOnes.join(", ")}\n`);
   return 1;
+}
+
+/** Which nnc was measured; "+" where files had been changed since. */
+function commit(): string {
+  const git = (...args: string[]): string => spawnSync("git", args, { encoding: "utf8" }).stdout?.trim() ?? "";
+  return `${git("rev-parse", "--short", "HEAD") || "unknown"}${git("status", "--porcelain", "src") === "" ? "" : "+"}`;
 }
 
 function install(): void {
