@@ -179,7 +179,7 @@ export const conv2d_weight_grad: OpDef<ConvGradAttrs> = {
       "The gradient of conv2d for its filters: images [N, I, H, W] and ct [N, O, H', W'] give [O, I / groups, kh, kw], `size` being [kh, kw].",
     math: "dw[o, c, p, q] = sum over n, i, j of x[n, c, i * stride + p * dilation - padding, …] * ct[n, o, i, j]",
     derivative: "dx = conv2d_input_grad(ct, u), dct = conv2d(x, u), for the cotangent u",
-    example: "conv2d(reshape(x, [1, 1, 3, 4]), ones([1, 1, 2, 2]))",
+    example: "grad(sum(conv2d(ones([1, 1, 4, 4]), reshape(x, [2, 1, 3, 2]))), x)",
   },
   infer(inputs, attrs) {
     const wrong = checkConv("conv2d_weight_grad", inputs, attrs, [attrs.size]);

@@ -152,7 +152,7 @@ export const max_pool_pick: OpDef<PoolAttrs> = {
     summary: "Reads u [N, C, H, W] where each window of x [N, C, H, W] has its first maximum: [N, C, H', W'].",
     math: "y[n, c, i, j] = u at the first maximum of window (i, j) of x",
     derivative: "du = max_pool_grad(x, ct); x gets none, since the choice does not change nearby",
-    example: "max_pool(reshape(x, [1, 1, 3, 4]), 2)",
+    example: "grad(sum(grad(sum(max_pool(reshape(x, [1, 1, 3, 4]), 2) ** 2), x) ** 2), x)",
     conventions: "The transpose of max_pool_grad, met in second derivatives.",
   },
   infer(inputs, attrs) {
