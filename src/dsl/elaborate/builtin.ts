@@ -81,21 +81,26 @@ export class BuiltinCall implements Site {
   }
 
   tensor(name: string): NodeId | undefined {
-    return toTensor(this, this.operand(name), `${name} of ${this.name}`);
+    return toTensor(this, this.operand(name), `\`${name}\` of ${this.name}`);
   }
 
   float(name: string): NodeId | undefined {
-    return asDType(this, this.operand(name), `${name} of ${this.name}`, "f32");
+    return asDType(this, this.operand(name), `\`${name}\` of ${this.name}`, "f32");
   }
 
   /** An i32 tensor: of labels, rows or places. */
   ids(name: string): NodeId | undefined {
     const operand = this.operand(name);
-    const node = toTensor(this, operand, `${name} of ${this.name}`, "i32");
+    const node = toTensor(this, operand, `\`${name}\` of ${this.name}`, "i32");
     if (node === undefined) return undefined;
     const { dtype } = this.type(node);
     if (dtype === "i32") return node;
-    const facts = { what: `${name} of ${this.name}`, expected: "i32", got: dtype, text: shorten(textOf(operand.span)) };
+    const facts = {
+      what: `\`${name}\` of ${this.name}`,
+      expected: "i32",
+      got: dtype,
+      text: shorten(textOf(operand.span)),
+    };
     report(this.frame, diagnose(types, "type/dtype", operand.span, facts));
     return undefined;
   }
@@ -103,20 +108,20 @@ export class BuiltinCall implements Site {
   /** A number known when compiled. */
   number(name: string, preset: number): number | undefined {
     const operand = this.args.get(name);
-    return operand ? knownNumber(this, operand, `${name} of ${this.name}`) : preset;
+    return operand ? knownNumber(this, operand, `\`${name}\` of ${this.name}`) : preset;
   }
 
   /** A whole number known when compiled, at least `least`. */
   whole(name: string, least: number, preset?: number): number | undefined {
     const operand = this.args.get(name);
-    return operand ? wholeNumber(this, operand, `${name} of ${this.name}`, least) : preset;
+    return operand ? wholeNumber(this, operand, `\`${name}\` of ${this.name}`, least) : preset;
   }
 
   flag(name: string, preset: boolean): boolean | undefined {
     const operand = this.args.get(name);
     if (!operand) return preset;
     if (operand.value.kind === "bool") return operand.value.value;
-    const facts = { what: `${name} of ${this.name}`, expected: "true or false", got: describe(operand.value) };
+    const facts = { what: `\`${name}\` of ${this.name}`, expected: "true or false", got: describe(operand.value) };
     report(this.frame, diagnose(types, "type/expected", operand.span, facts));
     return undefined;
   }
@@ -124,7 +129,7 @@ export class BuiltinCall implements Site {
   text(name: string): string | undefined {
     const operand = this.operand(name);
     if (operand.value.kind === "string") return operand.value.value;
-    const facts = { what: `${name} of ${this.name}`, expected: "a text in quotes", got: describe(operand.value) };
+    const facts = { what: `\`${name}\` of ${this.name}`, expected: "a text in quotes", got: describe(operand.value) };
     report(this.frame, diagnose(types, "type/expected", operand.span, facts));
     return undefined;
   }
@@ -132,7 +137,7 @@ export class BuiltinCall implements Site {
   /** One axis of `rank`, counted from 0. */
   axis(name: string, rank: number, preset: number): number | undefined {
     const operand = this.args.get(name);
-    const axis = operand ? wholeNumber(this, operand, `${name} of ${this.name}`) : preset;
+    const axis = operand ? wholeNumber(this, operand, `\`${name}\` of ${this.name}`) : preset;
     return axis === undefined ? undefined : checkAxis(this, axis, rank, operand?.span ?? this.span);
   }
 
@@ -162,7 +167,7 @@ export class BuiltinCall implements Site {
     if (!items) return undefined;
     const result: number[] = [];
     for (const item of items) {
-      const value = wholeNumber(this, item, `${name} of ${this.name}`);
+      const value = wholeNumber(this, item, `\`${name}\` of ${this.name}`);
       if (value === undefined) return undefined;
       result.push(value);
     }
@@ -172,7 +177,7 @@ export class BuiltinCall implements Site {
   /** Items of a list, ranges in it as their members. */
   members(name: string): Operand[] | undefined {
     const operand = this.operand(name);
-    return listMembers(this, operand, `${name} of ${this.name}`);
+    return listMembers(this, operand, `\`${name}\` of ${this.name}`);
   }
 
   /** A number or `[height, width]`. */
@@ -184,7 +189,7 @@ export class BuiltinCall implements Site {
     const { span, value } = this.operand(name);
     if (height === undefined || values.length > 2 || values.some((v) => v < least)) {
       const expected = `a number or [height, width], each at least ${least}`;
-      const facts = { what: `${name} of ${this.name}`, expected, got: describe(value) };
+      const facts = { what: `\`${name}\` of ${this.name}`, expected, got: describe(value) };
       report(this.frame, diagnose(types, "type/expected", span, facts));
       return undefined;
     }
@@ -199,7 +204,7 @@ export class BuiltinCall implements Site {
       report(this.frame, diagnose(types, "type/no-shape", this.span, { name: this.name }));
       return undefined;
     }
-    return sizesOf(this, operand, `${name} of ${this.name}`);
+    return sizesOf(this, operand, `\`${name}\` of ${this.name}`);
   }
 
   make(op: string, inputs: readonly NodeId[], attrs: Attrs = {}, spans: readonly Span[] = []): Value {

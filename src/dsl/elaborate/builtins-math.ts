@@ -18,7 +18,7 @@ export const unary = (
   builtin(`${name}(x)`, summary, (call) => {
     const { value } = call.operand("x");
     if (value.kind === "number" && known) return number(known(value.value));
-    const nodes = promote(call, [call.operand("x")], `x of ${name}`, least);
+    const nodes = promote(call, [call.operand("x")], `\`x\` of ${name}`, least);
     return nodes ? call.make(op, nodes, {}, call.spans("x")) : poison;
   });
 
@@ -43,7 +43,7 @@ export const conversion = (dtype: DType): Builtin =>
     if (value.kind === "number" && dtype === "bool") return truth(value.value !== 0);
     if (value.kind === "number" && dtype === "i32") return number(Math.trunc(value.value));
     if (value.kind === "bool" && dtype !== "bool") return number(value.value ? 1 : 0);
-    const node = toTensor(call, call.operand("x"), `x of ${dtype}`, dtype);
+    const node = toTensor(call, call.operand("x"), `\`x\` of ${dtype}`, dtype);
     return node === undefined ? poison : tensorValue(call.frame.pass.builder, cast(call, node, dtype));
   });
 
@@ -54,7 +54,7 @@ function reduction(call: BuiltinCall, op: string, least: DType): Value {
   const operand = call.operand("x");
   const known = knownList(call, operand);
   if (known && known.length > 0 && knownReduction[op]) return number(knownReduction[op](known));
-  const nodes = promote(call, [operand], `x of ${call.name}`, least);
+  const nodes = promote(call, [operand], `\`x\` of ${call.name}`, least);
   if (!nodes) return poison;
   const axes = call.axes("axis", call.type(nodes[0]!).shape.length);
   const keepdims = call.flag("keepdims", false);
@@ -72,7 +72,7 @@ const knownReduction: Readonly<Record<string, (values: readonly number[]) => num
 /** The numbers of a list that holds nothing else. */
 function knownList(call: BuiltinCall, operand: Operand): number[] | undefined {
   if (operand.value.kind !== "list" || call.has("axis")) return undefined;
-  const members = listMembers(call, operand, `x of ${call.name}`);
+  const members = listMembers(call, operand, `\`x\` of ${call.name}`);
   const numbers = members?.flatMap(({ value }) => (value.kind === "number" ? [value.value] : []));
   return numbers && numbers.length === members!.length ? numbers : undefined;
 }

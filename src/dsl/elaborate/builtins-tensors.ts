@@ -169,7 +169,7 @@ export const random = (name: "uniform" | "normal", summary: string): Builtin =>
 /** The shape of a value that has one. */
 function shapeFact(call: BuiltinCall, operand: Operand): Shape | undefined {
   if (operand.value.kind === "tensor") return operand.value.builder.type(operand.value.node).shape;
-  return toTensor(call, operand, `x of ${call.name}`) === undefined ? undefined : [];
+  return toTensor(call, operand, `\`x\` of ${call.name}`) === undefined ? undefined : [];
 }
 
 export const rank = builtin("rank(x)", "The number of axes of x.", (call) => {
