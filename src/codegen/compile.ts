@@ -51,7 +51,7 @@ export interface Unit {
   readonly manifest: Manifest;
 }
 
-const caps: Record<CompileOptions["target"], Caps> = { ts: { lanes: 1, accumulators: 12 } };
+const caps: Record<CompileOptions["target"], Caps> = { ts: { lanes: 1, accumulators: 10 } };
 
 /** Rows per call where nothing says more: a model without `train` and without N. */
 const defaultBatch = 1;
@@ -87,7 +87,7 @@ const defaultMaxArena = 2 ** 31;
 function checkArena({ bytes, persistent, temporaries }: Plan, limit: number): void {
   if (bytes <= limit) return;
   const largest = [...persistent.values(), ...temporaries].reduce((a, b) => (b.bytes > a.bytes ? b : a));
-  const facts = { bytes, limit, largest: `\`${largest.name}\`, ${typeText(largest.type)}` };
+  const facts = { bytes, limit, largest: `\`${largest.name.replace(/^[a-z]+:/, "")}\`, ${typeText(largest.type)}` };
   throw new Refusal(diagnose(limits, "limit/arena", undefined, facts));
 }
 

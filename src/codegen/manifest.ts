@@ -1,4 +1,5 @@
 // What a driver must know of a compiled model, as plain data.
+import { hashText } from "../base/hash.ts";
 import { loadName } from "../ir/interpret.ts";
 import type { ColumnInfo, ConfigValue, EntryInfo, Module } from "../ir/module.ts";
 import type { TensorType } from "../ir/types.ts";
@@ -20,6 +21,7 @@ export function makeManifest(module: Module, target: string, batch: number, plan
     target,
     batch,
     arenaBytes: plan.bytes,
+    program: hashText(programText(module)),
     slots: module.slots.map((s) => ({
       ...tensorInfo(s.name, s.type),
       kind: s.kind,
@@ -56,6 +58,14 @@ export function makeManifest(module: Module, target: string, batch: number, plan
       : {}),
   };
 }
+
+/** What a training step computes, without names of values and places in files. */
+const programText = ({ step }: Module): string =>
+  JSON.stringify([
+    step.nodes.map(({ op, inputs, attrs, type }) => [op, inputs, attrs, type.dtype, type.shape]),
+    [...step.outputs],
+    step.updates,
+  ]);
 
 /** The constants that the module's graphs read from files, each once. */
 function loadsOf(module: Module): LoadManifest[] {

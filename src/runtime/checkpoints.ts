@@ -1,6 +1,5 @@
 // Checkpoints of a run: every slot, and the step. Batches follow from seed and step, random numbers too, so a resumed
-// run
-// takes the same steps to the last bit.
+// run takes the same steps to the last bit.
 import type { Io } from "./io.ts";
 import { openGiven } from "./locate.ts";
 import { loadSlots, saveSlots } from "./parameters.ts";
@@ -17,12 +16,21 @@ export class Checkpoints {
   private writtenAtStep = 0;
   private writtenAt: number;
   private epochsSince = 0;
+  /** Of the model and of the training rows: a run goes on with the same ones only. */
+  private readonly hashes: readonly (readonly [key: string, text: string])[];
+  /** Marks of the driver, kept with the parameters: `resume` gives them back. */
+  private readonly marks: () => readonly (readonly [key: string, text: string])[];
 
-  constructor(run: Run, folder: string, io: Io) {
+  constructor(run: Run, folder: string, io: Io, marks: Checkpoints["marks"] = () => []) {
+    this.marks = marks;
     this.run = run;
     this.folder = folder;
     this.io = io;
     this.writtenAt = io.now();
+    this.hashes = [
+      ["program", run.plan.manifest.program ?? ""],
+      ["data hash", hashRows(run, io)],
+    ];
     // Found out now, not after hours.
     io.files.probe(io.files.join(folder, nameOf(0)));
   }
@@ -52,7 +60,8 @@ export class Checkpoints {
     const { run, io, folder } = this;
     this.writtenAt = io.now();
     try {
-      saveSlots(run.trainer, run.plan.manifest, io.files.join(folder, nameOf(run.step)), io, this.facts());
+      const metadata = new Map([...this.facts(), ...this.marks()]);
+      saveSlots(run.trainer, run.plan.manifest, io.files.join(folder, nameOf(run.step)), io, metadata);
     } catch (error) {
       if (error instanceof UserError) return error;
       throw error;
@@ -79,11 +88,12 @@ export class Checkpoints {
       ["planned steps", String(steps)],
       ["shuffle", String(manifest.train!.shuffle)],
       ["drop_last", String(manifest.train!.dropLast)],
+      ...this.hashes,
     ]);
   }
 
   /** Goes on from the newest checkpoint that is sound; from the start where there is none. */
-  resume(): void {
+  resume(): ReadonlyMap<string, string> | undefined {
     const { io, folder, run } = this;
     // What a killed run was writing.
     for (const name of io.files.list(folder)) {
@@ -96,9 +106,9 @@ export class Checkpoints {
         const { metadata } = readHeader(file);
         this.compare(path, metadata);
         loadSlots(run.trainer, run.plan.manifest, file);
-        run.step = Number(metadata.get("step"));
+        run.goOnAfter(Number(metadata.get("step")));
         this.writtenAtStep = run.step;
-        return;
+        return metadata;
       } catch (error) {
         // One that was damaged after it was written: the one before it will do.
         if (!(error instanceof UserError) || error.code !== "params/format") throw error;
@@ -107,6 +117,7 @@ export class Checkpoints {
         file.close();
       }
     }
+    return undefined;
   }
 
   private compare(path: string, metadata: ReadonlyMap<string, string>): void {
@@ -122,4 +133,38 @@ export class Checkpoints {
       "Resume with the model, data and options that it was written with, or name another folder.",
     );
   }
+}
+
+/** Bytes of training rows that are hashed: MNIST five times over. Of more, evenly spaced rows. */
+const hashedBytes = 256 * 1024 * 1024;
+
+/** A hash of the training rows as the model sees them. */
+function hashRows(run: Run, io: Io): string {
+  const { data, batch } = run.plan;
+  const { train } = data.split;
+  const { inputs } = run.trainer;
+  const columns = run.plan.manifest.columns.map(({ name }) => inputs[name]!);
+  const rowBytes = columns.reduce((sum, column) => sum + column.byteLength, 0) / run.plan.manifest.batch;
+  const stride = Math.max(1, Math.ceil((rowBytes * train.count) / hashedBytes));
+  const rows = new Int32Array(batch);
+  let hash = "";
+  for (let first = 0; first < train.count; first += stride * batch) {
+    let count = 0;
+    for (let k = first; k < train.count && count < batch; k += stride) rows[count++] = train.at(k);
+    data.fill(rows, count, inputs);
+    const bytes = columns.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
+    const used = bytes.map((all) => all.subarray(0, (all.length / run.plan.manifest.batch) * count));
+    hash = io.files.sha256(joined([new TextEncoder().encode(hash), ...used]));
+  }
+  return hash;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

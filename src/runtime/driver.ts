@@ -1,9 +1,10 @@
 // A training run from its first line to its last: before, epochs, after; log, checkpoints, signals, divergence.
+import { Best, type Goal } from "./best.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { Io, LogFile } from "./io.ts";
 import type { Library } from "./library.ts";
 import type { TrainOptions } from "./options.ts";
-import { firstNonFinite, saveSlots } from "./parameters.ts";
+import { firstBrokenParameter, firstNonFinite, loadFrom, saveSlots } from "./parameters.ts";
 import { type Plan, planRun } from "./plan.ts";
 import { numberText, Report, resultsText, timeText } from "./report.ts";
 import { Run } from "./run.ts";
@@ -34,6 +35,10 @@ class Session {
   private readonly io: Io;
   private readonly report: Report;
   private readonly checkpoints: Checkpoints | undefined;
+  private readonly earlyStop: Best | undefined;
+  private readonly keepBest: Best | undefined;
+  /** The step after which the validation rows were last looked at. */
+  private validatedAt = 0;
   /** The exit code that a signal asked for. */
   private stopCode: number | undefined;
   private pausedAt: number;
@@ -44,12 +49,29 @@ class Session {
     this.io = io;
     const { options } = run.plan;
     this.report = new Report(io, options.quiet);
-    this.checkpoints = options.checkpoint === undefined ? undefined : new Checkpoints(run, options.checkpoint, io);
-    if (options.resume) this.checkpoints?.resume();
+    const bestOf = (goal: Goal | undefined) => (goal === undefined ? undefined : new Best(goal));
+    this.earlyStop = bestOf(run.plan.earlyStop);
+    this.keepBest = bestOf(run.plan.keepBest);
+    this.checkpoints =
+      options.checkpoint === undefined ? undefined : new Checkpoints(run, options.checkpoint, io, () => this.marks());
+    if (options.resume) this.restore(this.checkpoints?.resume());
     // Found out now, not after hours.
     if (options.save !== undefined) io.files.probe(options.save);
     this.log = options.log === undefined ? undefined : io.files.log(options.log, run.step);
     this.pausedAt = io.now();
+  }
+
+  private marks(): [key: string, text: string][] {
+    const marks: [string, string][] = [["validated", String(this.validatedAt)]];
+    if (this.earlyStop) marks.push(["early stop", this.earlyStop.toText()]);
+    if (this.keepBest) marks.push(["keep best", this.keepBest.toText()]);
+    return marks;
+  }
+
+  private restore(marks: ReadonlyMap<string, string> | undefined): void {
+    this.validatedAt = Number(marks?.get("validated") ?? 0);
+    this.earlyStop?.restore(marks?.get("early stop"));
+    this.keepBest?.restore(marks?.get("keep best"));
   }
 
   /** The first signal ends the run after its step; a second one at once. */
@@ -73,15 +95,22 @@ class Session {
     if (run.step === 0) this.before();
     const begin = this.io.now();
     const start = run.step;
-    const diverged = await this.epochs();
+    const ending = await this.epochs();
     const seconds = (this.io.now() - begin) / 1000;
-    if (diverged) return this.diverged();
+    // A run may end well by its losses and still have ruined its parameters in the last step.
+    if (ending === "diverged" || this.isBroken()) return this.diverged();
     this.checkpoint(false, true);
     this.save();
     if (this.stopCode !== undefined) {
       report.result("interrupted", `after step ${grouped(run.step)} of ${grouped(plan.stop)}${this.kept()}`);
       return this.stopCode;
     }
+    if (ending === "enough") {
+      const { goal, value, epoch } = this.earlyStop!;
+      const best = value === undefined ? "was never a number" : `was best in epoch ${epoch}: ${numberText(value)}`;
+      report.result("stopped early", `after step ${grouped(run.step)}; ${goal.metric} of the validation rows ${best}`);
+    }
+    this.takeBest();
     const steps = run.step - start;
     if (run.step > 0) {
       const rows = run.fillBatch(run.step - 1);
@@ -146,8 +175,8 @@ class Session {
     report.line("before training", `first batch of ${count(rows, "row")}: ${resultsText(results)}`);
   }
 
-  /** Trains until all is done, a signal came or the loss is no number any more (then true). */
-  private async epochs(): Promise<boolean> {
+  /** Trains until all is done or a signal came, early stopping has seen enough, or the loss is no number any more. */
+  private async epochs(): Promise<"done" | "enough" | "diverged"> {
     const { run, plan, report, io } = this;
     const { perEpoch } = plan.batches;
     const begin = io.now();
@@ -156,12 +185,15 @@ class Session {
     let rowsSeen = 0;
     let epochRows = 0;
     let lossSum = 0;
+    // A run that was interrupted between an epoch and its validation.
+    if (start > 0 && start % perEpoch === 0) await this.validate();
     while (run.step < plan.stop && this.stopCode === undefined) {
+      if (this.hasEnough()) return "enough";
       const epoch = Math.floor(run.step / perEpoch);
       const rows = run.next();
       const { loss } = run;
       this.writeLog(epoch, loss, rows);
-      if (!Number.isFinite(loss)) return true;
+      if (!Number.isFinite(loss)) return "diverged";
       lossSum += loss * rows;
       epochRows += rows;
       rowsSeen += rows;
@@ -183,11 +215,44 @@ class Session {
         epochBegin = now;
         lossSum = 0;
         epochRows = 0;
+        await this.validate();
       } else report.progress(progress);
-      this.checkpoint(done);
+      if (!this.checkpoint(done)) return "diverged";
       await this.pause();
     }
-    return false;
+    return this.hasEnough() ? "enough" : "done";
+  }
+
+  private hasEnough(): boolean {
+    return this.earlyStop !== undefined && this.earlyStop.stale >= this.plan.options.patience;
+  }
+
+  /** After an epoch: whether it is the best so far. A signal during validation leaves that to the resumed run. */
+  private async validate(): Promise<void> {
+    const { run, plan, earlyStop, keepBest } = this;
+    if ((!earlyStop && !keepBest) || this.validatedAt === run.step) return;
+    const results = await run.evaluate(plan.data.split.valid, this.pause);
+    if (!results) return;
+    this.validatedAt = run.step;
+    this.report.line("  validation", resultsText(results));
+    const epoch = run.step / plan.batches.perEpoch;
+    earlyStop?.offer(results, epoch);
+    if (keepBest?.offer(results, epoch)) this.writeSave();
+  }
+
+  /** With --keep-best: the parameters of the best epoch, for what follows. */
+  private takeBest(): void {
+    const { keepBest, plan, run, io } = this;
+    if (keepBest?.value === undefined) return;
+    loadFrom(plan.options.save!, run.trainer, plan.manifest, io);
+    this.report.result(
+      "kept",
+      `the parameters of epoch ${keepBest.epoch}: ${keepBest.goal.metric} ${numberText(keepBest.value)}`,
+    );
+  }
+
+  private isBroken(): boolean {
+    return firstBrokenParameter(this.run.trainer, this.plan.manifest) !== undefined;
   }
 
   private writeLog(epoch: number, loss: number, rows: number): void {
@@ -216,8 +281,10 @@ class Session {
     this.guardLog((log) => log.close());
   }
 
-  private checkpoint(epochDone: boolean, last = false): void {
-    if (!this.checkpoints?.isDue(epochDone, last)) return;
+  /** False where the parameters are no numbers any more: the checkpoints before this are the good ones. */
+  private checkpoint(epochDone: boolean, last = false): boolean {
+    if (!this.checkpoints?.isDue(epochDone, last)) return true;
+    if (this.isBroken()) return false;
     // A resumed run appends to the log: what it holds must reach as far as the checkpoint.
     this.guardLog((log) => log.flush());
     const problem = this.checkpoints.write();
@@ -225,9 +292,15 @@ class Session {
       this.report.clear();
       this.io.warn(`warning: ${problem.message}; trying again at the next interval\n`);
     }
+    return true;
   }
 
   private save(): void {
+    // What --keep-best has found stays.
+    if (this.plan.options.save !== undefined && this.keepBest?.value === undefined) this.writeSave();
+  }
+
+  private writeSave(): void {
     const { options, manifest } = this.plan;
     if (options.save === undefined) return;
     saveSlots(this.run.trainer, manifest, options.save, this.io);
@@ -256,10 +329,11 @@ class Session {
   private diverged(): number {
     const { run, plan, report, io } = this;
     report.clear();
-    const tensor = firstNonFinite(run.trainer, plan.manifest);
+    const tensor = firstNonFinite(run.trainer, plan.manifest, run.lastRows);
     const where = tensor === undefined ? "" : `; the first tensor with such a number is ${quoted(tensor)}`;
     const epoch = Math.floor((run.step - 1) / plan.batches.perEpoch) + 1;
-    io.warn(`diverged: the loss is ${run.loss} at step ${run.step} (epoch ${epoch})${where}\n`);
+    const what = Number.isFinite(run.loss) ? "parameters are no numbers any more" : `the loss is ${run.loss}`;
+    io.warn(`diverged: ${what} at step ${run.step} (epoch ${epoch})${where}\n`);
     io.warn("  Lower the learning rate, or look for log(0), a division by 0 or numbers out of range in the data.\n");
     return exitCodes.diverged;
   }

@@ -88,6 +88,8 @@ export interface Manifest {
   /** The largest number of rows a call takes. */
   readonly batch: number;
   readonly arenaBytes: number;
+  /** A hash of what a step computes: a checkpoint of another program is refused. */
+  readonly program?: string;
   readonly slots: readonly SlotManifest[];
   readonly columns: readonly ColumnManifest[];
   /** Models that are only evaluated, by methods of their own names; absent where there are none. */

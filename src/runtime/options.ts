@@ -17,6 +17,11 @@ export interface TrainOptions {
   readonly checkpoint?: string;
   readonly every: Interval;
   readonly keep: number;
+  /** METRIC or METRIC:min|max. */
+  readonly earlyStop?: string;
+  readonly keepBest?: string;
+  /** Epochs without a better value before `earlyStop` ends the run. */
+  readonly patience: number;
   readonly resume: boolean;
   readonly quiet: boolean;
   readonly help: boolean;
@@ -50,6 +55,13 @@ export const rules: readonly Rule[] = [
   { flag: "checkpoint", value: "DIR", text: "keep checkpoints there" },
   { flag: "every", value: "T", text: "how often: 500steps, 30s or 1epoch (1epoch unless said)" },
   { flag: "keep", value: "K", text: "checkpoints to keep (3 unless said)" },
+  {
+    flag: "early-stop",
+    value: "METRIC",
+    text: "end when this metric of the validation rows gets no better: loss, accuracy, mae:min",
+  },
+  { flag: "patience", value: "K", text: "epochs to wait for a better one (5 unless said)" },
+  { flag: "keep-best", value: "METRIC", text: "--save the parameters of the epoch that is best by this metric" },
   { flag: "resume", text: "go on from the newest checkpoint" },
   { flag: "quiet", text: "print only results and errors" },
   { flag: "help", text: "print this" },
@@ -98,6 +110,8 @@ export function parseOptions(argv: readonly string[], program: string): TrainOpt
     const value = values.get(flag);
     return value === undefined ? undefined : wholeNumber(flag, value, low);
   };
+  if (values.has("patience") && !values.has("early-stop"))
+    throw new UserError("usage/option", "--patience needs --early-stop METRIC", "Say what is waited for.");
   return {
     ...defined({
       dataDir: values.get("data-dir"),
@@ -110,10 +124,13 @@ export function parseOptions(argv: readonly string[], program: string): TrainOpt
       save: values.get("save"),
       log: values.get("log"),
       checkpoint: values.get("checkpoint"),
+      earlyStop: values.get("early-stop"),
+      keepBest: values.get("keep-best"),
     }),
     scalars,
     every: intervalOf(values.get("every") ?? "1epoch"),
     keep: whole("keep", 1) ?? 3,
+    patience: whole("patience", 1) ?? 5,
     resume: values.has("resume"),
     quiet: values.has("quiet"),
     help: values.has("help"),

@@ -11,22 +11,29 @@ const fileTypes: Readonly<Record<Storage, TensorToWrite["dtype"]>> = { f32: "F32
 export const sizesOf = (slot: SlotManifest): number[] =>
   slot.shape.map((dim) => (typeof dim === "number" ? dim : Number.NaN));
 
-/** Writes all parameters and states, whole or not at all. */
-export function saveSlots(
+/** All parameters and states as a safetensors file, in parts. */
+export function encodeSlots(
   trainer: Trainer,
   manifest: Manifest,
-  path: string,
-  io: Io,
   metadata: ReadonlyMap<string, string> = new Map(),
-): void {
+): Uint8Array[] {
   const tensors = manifest.slots.map((slot) => ({
     name: slot.name,
     dtype: fileTypes[slot.dtype],
     shape: sizesOf(slot),
     values: trainer.read(slot.name),
   }));
-  io.files.write(path, encodeSafetensors(tensors, metadata));
+  return encodeSafetensors(tensors, metadata);
 }
+
+/** Writes all parameters and states, whole or not at all. */
+export const saveSlots = (
+  trainer: Trainer,
+  manifest: Manifest,
+  path: string,
+  io: Io,
+  metadata?: ReadonlyMap<string, string>,
+): void => io.files.write(path, encodeSlots(trainer, manifest, metadata));
 
 /**
  * Fills the slots below `prefix` ("" for all) from a file whose names are relative to it, or all begin with it.
@@ -110,7 +117,25 @@ export function loadFrom(
   }
 }
 
-/** The first tensor that holds a number that is none, after a step diverged. */
-export function firstNonFinite(trainer: Trainer, manifest: Manifest): string | undefined {
-  return manifest.slots.find((slot) => slot.dtype === "f32" && !trainer.read(slot.name).every(Number.isFinite))?.name;
+const allFinite = (values: ArrayLike<number>): boolean => {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
+};
+
+/** The first parameter that holds a number that is none: then no step will mend it. States may well be infinite. */
+export const firstBrokenParameter = (trainer: Trainer, manifest: Manifest): string | undefined =>
+  manifest.slots.find((slot) => slot.kind === "param" && slot.dtype === "f32" && !allFinite(trainer.read(slot.name)))
+    ?.name;
+
+/** After a step diverged, the first tensor that holds a number that is none: data before parameters, then states. */
+export function firstNonFinite(trainer: Trainer, manifest: Manifest, rows: number): string | undefined {
+  const column = manifest.columns.find(({ name, dtype, shape }) => {
+    const count = shape.reduce<number>((k, dim) => k * (typeof dim === "number" ? dim : dim.perRow * rows), 1);
+    return dtype === "f32" && !allFinite((trainer.inputs[name] as Float32Array).subarray(0, count));
+  });
+  if (column) return column.name;
+  const state = manifest.slots.find(
+    (slot) => slot.kind === "state" && slot.dtype === "f32" && !allFinite(trainer.read(slot.name)),
+  );
+  return firstBrokenParameter(trainer, manifest) ?? state?.name;
 }

@@ -1,6 +1,7 @@
 // What a run will do, settled before its first step: data, batches, steps, start values. All mistakes in options are
 // found here.
 import { Batches } from "./batches.ts";
+import { type Goal, goalOf } from "./best.ts";
 import { type OpenData, openData } from "./data.ts";
 import type { Io } from "./io.ts";
 import type { Manifest } from "./library.ts";
@@ -23,6 +24,9 @@ export interface Plan {
   readonly steps: number;
   /** Where this run stops: `steps`, or `--max-steps`. */
   readonly stop: number;
+  /** What ends the run before its time, and what decides which parameters are saved: by the validation rows, each epoch. */
+  readonly earlyStop: Goal | undefined;
+  readonly keepBest: Goal | undefined;
 }
 
 export function planRun(manifest: Manifest, options: TrainOptions, io: Io): Plan {
@@ -64,7 +68,34 @@ export function planRun(manifest: Manifest, options: TrainOptions, io: Io): Plan
   const epochs = options.epochs ?? train.epochs;
   const steps = epochs * batches.perEpoch;
   const stop = Math.min(steps, options.maxSteps ?? steps);
-  return { manifest, options, places, data, batches, batch, epochs, seed, steps, stop };
+  const goals = goalsOf(manifest, options, data.split.valid.count > 0);
+  return { manifest, options, places, data, batches, batch, epochs, seed, steps, stop, ...goals };
+}
+
+function goalsOf(
+  manifest: Manifest,
+  options: TrainOptions,
+  hasValidation: boolean,
+): Pick<Plan, "earlyStop" | "keepBest"> {
+  const { earlyStop, keepBest, save } = options;
+  const flag = earlyStop !== undefined ? "early-stop" : "keep-best";
+  if ((earlyStop !== undefined || keepBest !== undefined) && !hasValidation) {
+    throw new UserError(
+      "usage/option",
+      `--${flag} needs validation rows`,
+      "Say which rows they are: data = mnist(train = 0:50000, valid = 50000:60000).",
+    );
+  }
+  if (keepBest !== undefined && save === undefined)
+    throw new UserError(
+      "usage/option",
+      "--keep-best needs --save FILE",
+      "Name the file that keeps the best parameters.",
+    );
+  return {
+    earlyStop: earlyStop === undefined ? undefined : goalOf("early-stop", earlyStop, manifest),
+    keepBest: keepBest === undefined ? undefined : goalOf("keep-best", keepBest, manifest),
+  };
 }
 
 function dataOf(manifest: Manifest, options: TrainOptions) {

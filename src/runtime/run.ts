@@ -13,6 +13,8 @@ export class Run {
   readonly trainer: Trainer;
   /** Steps done. */
   step = 0;
+  /** Rows of the last step. */
+  lastRows = 0;
   private readonly rows: Int32Array;
   private readonly lossAt: number;
   private readonly stepAt: number | undefined;
@@ -46,6 +48,12 @@ export class Run {
     if (this.epochAt !== undefined) scalars[this.epochAt] = Math.floor(step / this.plan.batches.perEpoch);
   }
 
+  /** As after so many steps. */
+  goOnAfter(step: number): void {
+    this.step = step;
+    this.setClock(Math.max(0, step - 1));
+  }
+
   /** Of the last step or evaluation. */
   get loss(): number {
     return this.trainer.scalars[this.lossAt]!;
@@ -65,6 +73,7 @@ export class Run {
     this.setClock(this.step);
     this.trainer.step(count);
     this.step++;
+    this.lastRows = count;
     return count;
   }
 
