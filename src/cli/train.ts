@@ -12,6 +12,7 @@ interface TrainOptions extends CodeOptions {
   readonly dim: ReadonlyMap<string, number>;
   readonly format: Format;
   readonly fallback?: string;
+  readonly report?: string;
   readonly [runtimeOption: string]: unknown;
 }
 
@@ -30,6 +31,7 @@ export const trainCommand = (cli: Cli, done: (code: number) => void): Command =>
     command.addOption(option);
   }
   command
+    .option("--report <PAGE.html>", "write curves, confusion, mistakes and first weights as a page at the end")
     .addOption(
       new Option(
         "--fallback <NAME>",
@@ -98,7 +100,10 @@ async function train(path: string, options: TrainOptions, cli: Cli): Promise<num
   );
   const library = await loadLibrary(unit);
   const argv = [...runtimeWords(options), ...(data === undefined ? [] : ["--data", data])];
-  return main(library, argv, { ...cli, folder: dirname(path), program: `nnc train ${path}` });
+  const io = { ...cli, folder: dirname(path), program: `nnc train ${path}` };
+  if (options.report === undefined) return main(library, argv, io);
+  const { trainReported } = await import("./train-reported.ts");
+  return trainReported(library, argv, io, options.report);
 }
 
 /** The options that were given, as the runtime reads them. */

@@ -68,7 +68,10 @@ export function viewOf(graph: Graph, { compact }: ViewOptions): GraphView {
     const { id, op } = node;
     const { text, parts } = expressionOf(graph, node, pieces, uses);
     const inner = [...new Set(parts.flatMap((part) => reads[part]!))];
-    const origins = [...graph.nodes[id]!.origins, ...parts.flatMap((part) => (reads[part]!.includes(part) ? [] : sources[part]!))];
+    const origins = [
+      ...graph.nodes[id]!.origins,
+      ...parts.flatMap((part) => (reads[part]!.includes(part) ? [] : sources[part]!)),
+    ];
     sources[id] = origins;
     const isInner =
       (inline.has(op) && isUnnamed(id)) ||

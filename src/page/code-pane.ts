@@ -31,12 +31,25 @@ export function mountCode(store: Store): void {
     const save = el("button", { type: "button" }, "download the file");
     save.addEventListener("click", () => download(`${store.model.name}.ts`, compiled.typescript));
     blocks = blocksOf(compiled, store);
-    const rest = el("details", {}, el("summary", {}, `all of ${store.model.name}.ts, ${bytesText(compiled.typescript.length)}`));
+    const rest = el(
+      "details",
+      {},
+      el("summary", {}, `all of ${store.model.name}.ts, ${bytesText(compiled.typescript.length)}`),
+    );
     // Only made when asked for: it is long.
     rest.addEventListener("toggle", () => {
       if (rest.open && rest.childElementCount === 1) rest.append(el("pre", {}, compiled.typescript));
     });
-    pane.replaceChildren(el("p", {}, `The training step is ${blocks.length} kernels over one ArrayBuffer; it imports and allocates nothing. `, save), ...blocks.map(({ item }) => item), rest);
+    pane.replaceChildren(
+      el(
+        "p",
+        {},
+        `The training step is ${blocks.length} kernels over one ArrayBuffer; it imports and allocates nothing. `,
+        save,
+      ),
+      ...blocks.map(({ item }) => item),
+      rest,
+    );
     mark(false);
   };
   store.on("compiled", draw);
@@ -44,7 +57,8 @@ export function mountCode(store: Store): void {
 }
 
 function blocksOf({ unit, typescript }: Compiled, store: Store): Block[] {
-  const program = unit.programs.find(({ name }) => name === "step") ?? unit.programs.find(({ name }) => name === "predict")!;
+  const program =
+    unit.programs.find(({ name }) => name === "step") ?? unit.programs.find(({ name }) => name === "predict")!;
   const lines = typescript.split("\n");
   return kernelCosts(unit, program).map(({ name, flops, bytes, why, origins }, k) => {
     const keys = keysOf(origins, store.model.path);
@@ -56,7 +70,16 @@ function blocksOf({ unit, typescript }: Compiled, store: Store): Block[] {
     const item = el(
       "section",
       { class: `kernel ${sides.at(-1) ?? "forward"}` },
-      el("header", {}, title, el("span", { class: "cost" }, `${grouped(flops)} flops, ${bytesText(bytes)}, ${(flops / Math.max(1, bytes)).toFixed(1)} flops/byte; ${why}`)),
+      el(
+        "header",
+        {},
+        title,
+        el(
+          "span",
+          { class: "cost" },
+          `${grouped(flops)} flops, ${bytesText(bytes)}, ${(flops / Math.max(1, bytes)).toFixed(1)} flops/byte; ${why}`,
+        ),
+      ),
       el("div", { class: "mathematics" }, ...mathematics),
       codeOf(lines, name),
     );

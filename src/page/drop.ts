@@ -15,7 +15,9 @@ export function mountDrop(training: Training): void {
 
 async function use(files: readonly File[], training: Training): Promise<void> {
   try {
-    const read = await Promise.all(files.map(async (file) => [file.name.replace(/\.gz$/, ""), await bytesOf(file)] as const));
+    const read = await Promise.all(
+      files.map(async (file) => [file.name.replace(/\.gz$/, ""), await bytesOf(file)] as const),
+    );
     // Images have more dimensions than labels: the header's fourth byte counts them.
     training.useFiles(read.sort((a, b) => (b[1][3] ?? 0) - (a[1][3] ?? 0)));
   } catch (error) {

@@ -6,7 +6,8 @@ import { afterQuiet, byId, el } from "./dom.ts";
 import { keysOf, linesOf } from "./keys.ts";
 import type { Store } from "./store.ts";
 
-const keywords = /^(?:If|Then|Else|And|Or|Not|For|In|Fn|Param|State|Import|True|False|Dim|Hyper|Model|Loss|Metric|Optimizer|Train|As|Is|Arrow|Update)$/i;
+const keywords =
+  /^(?:If|Then|Else|And|Or|Not|For|In|Fn|Param|State|Import|True|False|Dim|Hyper|Model|Loss|Metric|Optimizer|Train|As|Is|Arrow|Update)$/i;
 
 interface Mark {
   readonly start: number;
@@ -70,7 +71,9 @@ function selectLine(store: Store, line: number): void {
     ...unit.programs.flatMap((program) => program.procedures.flatMap((procedure) => procedure.origins)),
     ...unit.module.slots.map(({ origin }) => origin),
   ];
-  const here = origins.filter(({ span }) => span?.source.path === source.path && positionAt(source, span.start).line === line);
+  const here = origins.filter(
+    ({ span }) => span?.source.path === source.path && positionAt(source, span.start).line === line,
+  );
   const keys = keysOf(here, source.path);
   store.select(keys.length === 0 ? undefined : { label: `line ${line}`, keys: new Set(keys) });
 }
@@ -78,12 +81,21 @@ function selectLine(store: Store, line: number): void {
 function drawPicture(store: Store, picture: HTMLElement): void {
   const { source, diagnostics } = store.checked;
   const starts = startsOfLines(source);
-  const marks = [...colorMarks(store), ...diagnostics.flatMap(({ span, severity }): Mark[] => (span?.source.path === source.path ? [{ start: span.start, end: Math.max(span.end, span.start + 1), kind: severity }] : []))];
+  const marks = [
+    ...colorMarks(store),
+    ...diagnostics.flatMap(({ span, severity }): Mark[] =>
+      span?.source.path === source.path
+        ? [{ start: span.start, end: Math.max(span.end, span.start + 1), kind: severity }]
+        : [],
+    ),
+  ];
   const inlays = inlaysOf(store);
-  const selected = store.selection && !store.isStale ? linesOf(store.selection.keys, source) : new Map<number, Set<string>>();
+  const selected =
+    store.selection && !store.isStale ? linesOf(store.selection.keys, source) : new Map<number, Set<string>>();
   const worst = new Map<number, string>();
   for (const { span, severity, message } of diagnostics) {
-    if (span?.source.path === source.path && severity !== "hint") worst.set(positionAt(source, span.start).line, message);
+    if (span?.source.path === source.path && severity !== "hint")
+      worst.set(positionAt(source, span.start).line, message);
   }
   const byLine: Mark[][] = starts.map(() => []);
   for (const mark of marks) byLine[positionAt(source, mark.start).line - 1]!.push(mark);
@@ -91,7 +103,9 @@ function drawPicture(store: Store, picture: HTMLElement): void {
     ...starts.map((start, k) => {
       const end = k + 1 < starts.length ? starts[k + 1]! - 1 : source.text.length;
       const sides = selected.get(k + 1);
-      const line = el("div", { class: ["line", ...(sides ? ["selected", ...sides] : []), ...(worst.has(k + 1) ? ["wrong"] : [])].join(" ") });
+      const line = el("div", {
+        class: ["line", ...(sides ? ["selected", ...sides] : []), ...(worst.has(k + 1) ? ["wrong"] : [])].join(" "),
+      });
       paintLine(line, source.text, start, end, byLine[k]!);
       const inlay = inlays.get(k + 1);
       if (worst.has(k + 1)) line.append(el("span", { class: "inlay message" }, `  ${worst.get(k + 1)!}`));
@@ -123,7 +137,8 @@ function colorMarks({ checked: { source } }: Store): Mark[] {
   const marks: Mark[] = comments.map(({ span }) => ({ start: span.start, end: span.end, kind: "comment" }));
   for (const token of tokens) {
     const name = token.tokenType.name;
-    const kind = name === "NumberText" ? "number" : name === "StringText" ? "string" : keywords.test(name) ? "keyword" : undefined;
+    const kind =
+      name === "NumberText" ? "number" : name === "StringText" ? "string" : keywords.test(name) ? "keyword" : undefined;
     if (kind) marks.push({ start: token.startOffset, end: endOf(token), kind });
   }
   return marks;
@@ -147,8 +162,15 @@ function drawProblems(store: Store, problems: HTMLElement, area: HTMLTextAreaEle
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   problems.replaceChildren(
     ...diagnostics.map(({ severity, message, help, span, code }) => {
-      const place = span?.source.path === source.path ? `line ${positionAt(source, span.start).line}` : (span?.source.path ?? "");
-      const item = el("button", { type: "button", class: `problem ${severity}`, title: code }, el("b", {}, `${severity}, ${place}`), ` ${message}`, help ? el("span", { class: "help" }, ` ${help}`) : undefined);
+      const place =
+        span?.source.path === source.path ? `line ${positionAt(source, span.start).line}` : (span?.source.path ?? "");
+      const item = el(
+        "button",
+        { type: "button", class: `problem ${severity}`, title: code },
+        el("b", {}, `${severity}, ${place}`),
+        ` ${message}`,
+        help ? el("span", { class: "help" }, ` ${help}`) : undefined,
+      );
       item.addEventListener("click", () => {
         area.focus();
         if (span) area.setSelectionRange(span.start, span.end);
@@ -157,6 +179,9 @@ function drawProblems(store: Store, problems: HTMLElement, area: HTMLTextAreaEle
     }),
   );
   const state = byId("source-state");
-  state.textContent = errors > 0 ? `${errors} ${errors === 1 ? "mistake" : "mistakes"}; the last good program goes on` : `checked in ${store.checkTime.toFixed(store.checkTime < 10 ? 1 : 0)} ms`;
+  state.textContent =
+    errors > 0
+      ? `${errors} ${errors === 1 ? "mistake" : "mistakes"}; the last good program goes on`
+      : `checked in ${store.checkTime.toFixed(store.checkTime < 10 ? 1 : 0)} ms`;
   document.body.classList.toggle("stale", errors > 0);
 }

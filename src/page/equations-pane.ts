@@ -3,7 +3,7 @@ import { textOf } from "../base/span.ts";
 import { sideOfAll } from "../inspect/side.ts";
 import { typeText } from "../ir/types.ts";
 import { byId, el } from "./dom.ts";
-import { keysOf, sharesKey, type Key } from "./keys.ts";
+import { type Key, keysOf, sharesKey } from "./keys.ts";
 import { mathml } from "./mathml.ts";
 import type { Store } from "./store.ts";
 
@@ -30,13 +30,20 @@ export function mountEquations(store: Store): void {
     });
     const rewrites = compiled.rewrites.map(({ name, origins }) => {
       const span = origins.find((origin) => origin.span)?.span;
-      const item = el("button", { type: "button", class: "rewrite" }, span ? el("code", {}, textOf(span).replace(/\s+/g, " ")) : "", ` made safe: ${name}`);
+      const item = el(
+        "button",
+        { type: "button", class: "rewrite" },
+        span ? el("code", {}, textOf(span).replace(/\s+/g, " ")) : "",
+        ` made safe: ${name}`,
+      );
       const keys = keysOf(origins, main);
       item.addEventListener("click", () => store.select({ label: name, keys: new Set(keys) }));
       return item;
     });
     pane.replaceChildren(
-      rows.length === 0 ? el("p", { class: "quiet" }, "This model has no loss, so there is nothing to differentiate.") : el("div", { class: "equation-list" }, ...rows.map(({ row }) => row)),
+      rows.length === 0
+        ? el("p", { class: "quiet" }, "This model has no loss, so there is nothing to differentiate.")
+        : el("div", { class: "equation-list" }, ...rows.map(({ row }) => row)),
       ...rewrites,
     );
     mark();

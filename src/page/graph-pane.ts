@@ -1,6 +1,6 @@
 // The graph view: the same picture as `nnc inspect --format svg`, with pan, zoom, fold, and the keyboard along its edges.
 import { fold, foldableCalls, presetFolds } from "../inspect/fold.ts";
-import { type GraphView, viewOf, type ViewNode } from "../inspect/graph-view.ts";
+import { type GraphView, type ViewNode, viewOf } from "../inspect/graph-view.ts";
 import { type Layout, layOut } from "../inspect/layout.ts";
 import { svgText } from "../inspect/svg.ts";
 import { byId, el } from "./dom.ts";
@@ -22,24 +22,33 @@ export function mountGraph(store: Store): void {
 
   const svg = (): SVGSVGElement | null => canvas.querySelector("svg");
   const place = (): void => svg()?.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${box.height}`);
-  const fit = (): void => {
+  const fitWhole = (): void => {
     if (!layout) return;
     const { clientWidth: width, clientHeight: height } = canvas;
     // Never larger than life.
     const scale = Math.max(layout.width / Math.max(width, 1), layout.height / Math.max(height, 1), 1);
-    box = { width: width * scale, height: height * scale, x: (layout.width - width * scale) / 2, y: (layout.height - height * scale) / 2 };
+    box = {
+      width: width * scale,
+      height: height * scale,
+      x: (layout.width - width * scale) / 2,
+      y: (layout.height - height * scale) / 2,
+    };
     place();
   };
   const zoom = (by: number, at?: { readonly x: number; readonly y: number }): void => {
     const center = at ?? { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-    box = { x: center.x - (center.x - box.x) * by, y: center.y - (center.y - box.y) * by, width: box.width * by, height: box.height * by };
+    box = {
+      x: center.x - (center.x - box.x) * by,
+      y: center.y - (center.y - box.y) * by,
+      width: box.width * by,
+      height: box.height * by,
+    };
     place();
   };
 
   const choose = (node: ViewNode): void => {
-    const said = [node.name, node.text, node.type].filter((part) => part !== "").join("  ");
+    const said = [node.name, node.text, node.type, node.place].filter((part) => part !== "").join("   ");
     store.select({ label: said, keys: new Set(keysOf(node.origins, store.model.path)) });
-    byId("graph-status").textContent = `${said}${node.place === "" ? "" : `   ${node.place}`}`;
   };
 
   const draw = (): void => {
@@ -55,16 +64,22 @@ export function mountGraph(store: Store): void {
     }
     canvas.querySelector(".node")?.setAttribute("tabindex", "0");
     outline.replaceChildren(
-      ...view.nodes.map(({ name, text, type, side, place: at }) => el("li", {}, `${name} ${text === "" ? "" : `= ${text}`} ${type}, ${side}, ${at}`)),
+      ...view.nodes.map(({ name, text, type, side, place: at }) =>
+        el("li", {}, `${name} ${text === "" ? "" : `= ${text}`} ${type}, ${side}, ${at}`),
+      ),
     );
     drawTools();
-    fit();
+    fitWhole();
     mark();
   };
 
   const drawTools = (): void => {
     const button = (label: string, title: string, pressed: boolean | undefined, action: () => void): HTMLElement => {
-      const made = el("button", { type: "button", title, ...(pressed === undefined ? {} : { "aria-pressed": String(pressed) }) }, label);
+      const made = el(
+        "button",
+        { type: "button", title, ...(pressed === undefined ? {} : { "aria-pressed": String(pressed) }) },
+        label,
+      );
       made.addEventListener("click", action);
       return made;
     };
@@ -86,7 +101,7 @@ export function mountGraph(store: Store): void {
         : []),
       button("+", "zoom in", undefined, () => zoom(1 / 1.25)),
       button("−", "zoom out", undefined, () => zoom(1.25)),
-      button("fit", "the whole graph", undefined, fit),
+      button("fit", "the whole graph", undefined, fitWhole),
     );
   };
 
@@ -96,7 +111,7 @@ export function mountGraph(store: Store): void {
       const node = nodes.get(group.dataset["id"]!)!;
       group.classList.toggle("selected", sharesKey(keysOf(node.origins, store.model.path), selection));
     }
-    canvas.classList.toggle("has-selection", selection !== undefined);
+    byId("graph-status").textContent = selection?.label ?? "";
   };
 
   const refresh = (): void => {
@@ -108,9 +123,10 @@ export function mountGraph(store: Store): void {
   };
   store.on("compiled", refresh);
   store.on("selection", mark);
-  new ResizeObserver(fit).observe(canvas);
+  new ResizeObserver(fitWhole).observe(canvas);
 
-  const nodeOf = (target: EventTarget | null): SVGGElement | null => (target instanceof Element ? target.closest<SVGGElement>(".node") : null);
+  const nodeOf = (target: EventTarget | null): SVGGElement | null =>
+    target instanceof Element ? target.closest<SVGGElement>(".node") : null;
   const open = (group: SVGGElement): void => {
     const node = nodes.get(group.dataset["id"]!);
     if (node?.kind !== "group") return;
@@ -145,14 +161,20 @@ export function mountGraph(store: Store): void {
     event.preventDefault();
     move();
   });
-  mountPan(canvas, () => box, (moved) => {
-    box = moved;
-    place();
-  }, zoom, (target) => {
-    const group = nodeOf(target);
-    if (group) choose(nodes.get(group.dataset["id"]!)!);
-    else store.select(undefined);
-  });
+  mountPan(
+    canvas,
+    () => box,
+    (moved) => {
+      box = moved;
+      place();
+    },
+    zoom,
+    (target) => {
+      const group = nodeOf(target);
+      if (group) choose(nodes.get(group.dataset["id"]!)!);
+      else store.select(undefined);
+    },
+  );
 }
 
 interface Box {
@@ -170,7 +192,9 @@ function mountPan(
   zoom: (by: number, at: { readonly x: number; readonly y: number }) => void,
   click: (target: EventTarget | null) => void,
 ): void {
-  let start: { readonly x: number; readonly y: number; readonly box: Box; readonly target: EventTarget | null } | undefined;
+  let start:
+    | { readonly x: number; readonly y: number; readonly box: Box; readonly target: EventTarget | null }
+    | undefined;
   canvas.addEventListener("pointerdown", (event) => {
     start = { x: event.clientX, y: event.clientY, box: boxNow(), target: event.target };
   });
@@ -179,7 +203,11 @@ function mountPan(
     if (Math.hypot(event.clientX - start.x, event.clientY - start.y) < 4) return;
     canvas.setPointerCapture(event.pointerId);
     const scale = start.box.width / Math.max(canvas.clientWidth, 1);
-    moveTo({ ...start.box, x: start.box.x - (event.clientX - start.x) * scale, y: start.box.y - (event.clientY - start.y) * scale });
+    moveTo({
+      ...start.box,
+      x: start.box.x - (event.clientX - start.x) * scale,
+      y: start.box.y - (event.clientY - start.y) * scale,
+    });
   });
   canvas.addEventListener("pointerup", (event) => {
     if (start && Math.hypot(event.clientX - start.x, event.clientY - start.y) < 4) click(start.target);
@@ -192,7 +220,10 @@ function mountPan(
       event.preventDefault();
       const rect = canvas.getBoundingClientRect();
       const box = boxNow();
-      const at = { x: box.x + ((event.clientX - rect.left) / rect.width) * box.width, y: box.y + ((event.clientY - rect.top) / rect.height) * box.height };
+      const at = {
+        x: box.x + ((event.clientX - rect.left) / rect.width) * box.width,
+        y: box.y + ((event.clientY - rect.top) / rect.height) * box.height,
+      };
       zoom(event.deltaY > 0 ? 1.1 : 1 / 1.1, at);
     },
     { passive: false },

@@ -13,7 +13,8 @@ export interface Selection {
   readonly keys: ReadonlySet<Key>;
 }
 
-const inFile = ({ span }: Origin, main: string): string => (span && span.source.path !== main ? `${span.source.path} ` : "");
+const inFile = ({ span }: Origin, main: string): string =>
+  span && span.source.path !== main ? `${span.source.path} ` : "";
 
 export const keysOf = (origins: readonly Origin[], main: string): Key[] =>
   origins.flatMap((origin) =>

@@ -132,5 +132,4 @@ class Reader {
   }
 }
 
-export const mathml = (latex: string): string =>
-  `<math display="block">${row(new Reader(latex).upTo().parts)}</math>`;
+export const mathml = (latex: string): string => `<math display="block">${row(new Reader(latex).upTo().parts)}</math>`;

@@ -1,6 +1,6 @@
 // The memory view: the arena as bars over time (x: kernels of the step, y: bytes), what stays below, and the same as a list.
 import { programOf } from "../inspect/costs.ts";
-import { type MemoryBar, memoryView, type MemoryView } from "../inspect/memory-view.ts";
+import { type MemoryBar, type MemoryView, memoryView } from "../inspect/memory-view.ts";
 import { sideOfAll } from "../inspect/side.ts";
 import { escapeXml } from "../inspect/svg.ts";
 import { bytesText, grouped } from "../runtime/user-error.ts";
@@ -30,13 +30,20 @@ export function mountMemory(store: Store): void {
     const chart = el("div", { class: "chart" });
     chart.innerHTML = chartText(view);
     pane.replaceChildren(
-      el("p", {}, el("b", {}, `One arena of ${bytesText(view.bytes)}.`), ` ${bytesText(view.persistentBytes)} stay from step to step; temporaries of ${bytesText(sum)} share ${bytesText(shared)}: two that are never needed at the same time may have the same bytes.`),
+      el(
+        "p",
+        {},
+        el("b", {}, `One arena of ${bytesText(view.bytes)}.`),
+        ` ${bytesText(view.persistentBytes)} stay from step to step; temporaries of ${bytesText(sum)} share ${bytesText(shared)}: two that are never needed at the same time may have the same bytes.`,
+      ),
       chart,
       listOf(view),
     );
     for (const item of pane.querySelectorAll<HTMLElement | SVGElement>("[data-bar]")) {
       const bar = bars[Number(item.dataset["bar"])]!;
-      item.addEventListener("click", () => store.select({ label: bar.name, keys: new Set(keysOf(bar.origins, store.model.path)) }));
+      item.addEventListener("click", () =>
+        store.select({ label: bar.name, keys: new Set(keysOf(bar.origins, store.model.path)) }),
+      );
     }
     mark();
   };
@@ -56,26 +63,51 @@ function chartText(view: MemoryView): string {
     const x = size.left + bar.first * step + 1;
     const width = (bar.last - bar.first + 1) * step - 2;
     const y = size.height - size.below - (bar.offset - view.persistentBytes) * scale - height;
-    const label = height > 13 && width > 7 * bar.name.length ? `<text x="${x + 5}" y="${y + Math.min(height / 2 + 4, 16)}">${escapeXml(bar.name)}</text>` : "";
+    const label =
+      height > 13 && width > 7 * bar.name.length
+        ? `<text x="${x + 5}" y="${y + Math.min(height / 2 + 4, 16)}">${escapeXml(bar.name)}</text>`
+        : "";
     const title = `${bar.name} ${bar.type}, ${grouped(bar.bytes)} bytes, kernels ${bar.first + 1} to ${bar.last + 1}`;
     return `<g class="bar ${sideOfAll(bar.origins)}" data-bar="${k}"><title>${escapeXml(title)}</title><rect x="${x}" y="${y}" width="${width}" height="${height}" rx="2"/>${label}</g>`;
   });
-  const ticks = view.kernels.map((name, k) => `<text class="tick" x="${size.left + (k + 0.5) * step}" y="${size.height - 4}">${k + 1}<title>${escapeXml(name)}</title></text>`);
+  const ticks = view.kernels.map(
+    (name, k) =>
+      `<text class="tick" x="${size.left + (k + 0.5) * step}" y="${size.height - 4}">${k + 1}<title>${escapeXml(name)}</title></text>`,
+  );
   return `<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="temporaries over the kernels of a step">${rects.join("")}${columns <= 60 ? ticks.join("") : ""}</svg>`;
 }
 
 function listOf(view: MemoryView): HTMLElement {
-  const order = view.bars.map((bar, k) => ({ bar, k })).sort((a, b) => a.bar.offset - b.bar.offset || a.bar.first - b.bar.first);
-  const life = ({ kind, first, last }: MemoryBar): string => (kind === "temporary" ? `kernel ${first === last ? first + 1 : `${first + 1} to ${last + 1}`}` : kind === "slot" ? "stays" : kind);
+  const order = view.bars
+    .map((bar, k) => ({ bar, k }))
+    .sort((a, b) => a.bar.offset - b.bar.offset || a.bar.first - b.bar.first);
+  const life = ({ kind, first, last }: MemoryBar): string =>
+    kind === "temporary"
+      ? `kernel ${first === last ? first + 1 : `${first + 1} to ${last + 1}`}`
+      : kind === "slot"
+        ? "stays"
+        : kind;
   return el(
     "table",
     {},
-    el("thead", {}, el("tr", {}, ...["address", "bytes", "name", "type", "needed by"].map((head) => el("th", {}, head)))),
+    el(
+      "thead",
+      {},
+      el("tr", {}, ...["address", "bytes", "name", "type", "needed by"].map((head) => el("th", {}, head))),
+    ),
     el(
       "tbody",
       {},
       ...order.map(({ bar, k }) =>
-        el("tr", { "data-bar": k, class: bar.kind === "temporary" ? sideOfAll(bar.origins) : "lasting" }, el("td", {}, grouped(bar.offset)), el("td", {}, grouped(bar.bytes)), el("td", {}, bar.name), el("td", {}, bar.type), el("td", {}, life(bar))),
+        el(
+          "tr",
+          { "data-bar": k, class: bar.kind === "temporary" ? sideOfAll(bar.origins) : "lasting" },
+          el("td", {}, grouped(bar.offset)),
+          el("td", {}, grouped(bar.bytes)),
+          el("td", {}, bar.name),
+          el("td", {}, bar.type),
+          el("td", {}, life(bar)),
+        ),
       ),
     ),
   );

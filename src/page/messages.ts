@@ -33,7 +33,12 @@ export interface Walk {
   readonly loss: number;
   /** From the loss to the input. */
   readonly gradients: readonly Tensor[];
-  readonly updates: readonly { readonly name: string; readonly shape: readonly number[]; readonly before: Float32Array; readonly after: Float32Array }[];
+  readonly updates: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly before: Float32Array;
+    readonly after: Float32Array;
+  }[];
 }
 
 export type FromWorker =
@@ -48,7 +53,13 @@ export type FromWorker =
       readonly side?: number;
       readonly classes?: number;
     }
-  | { readonly kind: "progress"; readonly step: number; readonly losses: Float64Array; readonly stepsPerSecond: number; readonly running: boolean }
+  | {
+      readonly kind: "progress";
+      readonly step: number;
+      readonly losses: Float64Array;
+      readonly stepsPerSecond: number;
+      readonly running: boolean;
+    }
   | { readonly kind: "held"; readonly held: Held }
   | { readonly kind: "weights"; readonly tensors: readonly Tensor[] }
   | { readonly kind: "prediction"; readonly values: Float32Array }

@@ -95,7 +95,9 @@ export function compileChecked(model: PageModel, { source, module }: Checked & {
   const unit = compile(module, { target: "ts" });
   const withGradients = read(model, source.text, { grads: true }).module;
   const hasLoss = module.step.outputs.has("loss");
-  const { graph: step, applied } = optimise(hasLoss ? module.step : module.predict, opTable, undefined, { until: "simplify" });
+  const { graph: step, applied } = optimise(hasLoss ? module.step : module.predict, opTable, undefined, {
+    until: "simplify",
+  });
   const textbook = hasLoss ? textbookOf(read(model, source.text, { grads: true, fromDataSet: false }).module!) : step;
   return {
     source,
@@ -123,7 +125,9 @@ function textbookOf(module: Module): Graph {
 function libraryText(unit: Unit): string {
   const { statements } = emitModule(unit, false);
   const inner: ModuleDoc = {
-    statements: statements.map((statement) => ("exported" in statement ? { ...statement, exported: false } : statement)),
+    statements: statements.map((statement) =>
+      "exported" in statement ? { ...statement, exported: false } : statement,
+    ),
   };
   return `(() => {\n${printPlain(inner, false)}\nreturn { create, manifest };\n})()`;
 }

@@ -1,6 +1,7 @@
 // The strip at the bottom: train, step, reset, downloads, rate, loss; and the run-time numbers of the model.
+
+import { curvesText, smoothed } from "../inspect/curves.ts";
 import { afterQuiet, byId, download, el } from "./dom.ts";
-import { curvesText, smoothed } from "./pictures.ts";
 import type { Store } from "./store.ts";
 import type { Training } from "./training.ts";
 
@@ -15,31 +16,45 @@ export function mountStrip(store: Store, training: Training): void {
   byId("save").addEventListener("click", () => training.send({ kind: "save" }));
   training.saved = (bytes) => download(`${store.model.name}.safetensors`, bytes as Uint8Array<ArrayBuffer>);
 
-  const text = (label: string, value: string): HTMLElement => el("span", { class: "fact" }, el("small", {}, label), el("b", {}, value));
+  const text = (label: string, value: string): HTMLElement =>
+    el("span", { class: "fact" }, el("small", {}, label), el("b", {}, value));
   const draw = (): void => {
-    run.textContent = training.running ? "Pause" : "Train";
-    const isReady = training.ready !== undefined;
-    run.disabled = !isReady;
-    step.disabled = !isReady;
+    const { ready } = training;
+    const isOver = ready !== undefined && training.step >= ready.steps;
+    run.textContent = training.running && !isOver ? "Pause" : isOver ? "Done" : "Train";
+    run.disabled = ready === undefined || isOver;
+    step.disabled = run.disabled;
     const [, metric] = training.held.at(-1)?.results ?? [];
     facts.replaceChildren(
-      text("step", training.step.toLocaleString("en")),
+      text(
+        ready === undefined ? "step" : `step of ${ready.steps.toLocaleString("en")}`,
+        training.step.toLocaleString("en"),
+      ),
       text("loss", Number.isNaN(training.loss) ? "–" : training.loss.toFixed(4)),
       ...(metric ? [text(`${metric[0]}, ${training.ready?.data ?? ""}`, metric[1].toFixed(4))] : []),
-      text("steps/s, this page", training.stepsPerSecond === 0 ? "–" : Math.round(training.stepsPerSecond).toLocaleString("en")),
+      text(
+        "steps/s, this page",
+        training.stepsPerSecond === 0 ? "–" : Math.round(training.stepsPerSecond).toLocaleString("en"),
+      ),
     );
-    const points = smoothed(training.losses.map(({ step: x, loss: y }) => ({ x, y })), 10);
+    const points = smoothed(
+      training.losses.map(({ step: x, loss: y }) => ({ x, y })),
+      10,
+    );
     spark.innerHTML = curvesText([{ points, kind: "mean" }], { width: 120, height: 34 }, { low: 0 }, false);
   };
   training.on(draw);
   store.on("compiled", () => drawNumbers(store, training));
   document.addEventListener("keydown", (event) => {
     const { target } = event;
-    if (target instanceof Element && target.closest("textarea, input, button, summary, .node")) return;
-    if (event.key === " ") {
+    const isIn = (selector: string): boolean => target instanceof Element && target.closest(selector) !== null;
+    if (isIn("textarea, input") || step.disabled) return;
+    if (event.key === ".") training.send({ kind: "walk" });
+    // On a button the space bar is the button's own.
+    else if (event.key === " " && !isIn("button, summary, .node")) {
       event.preventDefault();
-      if (!run.disabled) training.toggle();
-    } else if (event.key === ".") training.send({ kind: "walk" });
+      training.toggle();
+    }
   });
   draw();
 }

@@ -1,8 +1,10 @@
 // The train view: curves, first weights, confusion, and the pad; drawn from what the worker told last.
-import { byId, el } from "./dom.ts";
+
+import { curvesText, smoothed } from "../inspect/curves.ts";
 import { mountPad } from "./digit-pad.ts";
+import { byId, el } from "./dom.ts";
 import type { Held, Tensor } from "./messages.ts";
-import { curvesText, signedImage, smoothed } from "./pictures.ts";
+import { signedImage } from "./pictures.ts";
 import type { Training } from "./training.ts";
 
 const mostUnits = 40;
@@ -23,13 +25,22 @@ export function mountTrain(training: Training): void {
     const size = { width: 420, height: 150 };
     const points = training.losses.map(({ step, loss: y }) => ({ x: step, y }));
     const heldLoss = training.held.map(({ step, results }) => ({ x: step, y: results[0]![1] }));
-    loss.innerHTML = curvesText([{ points, kind: "raw" }, { points: smoothed(points, 20), kind: "mean" }, { points: heldLoss, kind: "held" }], size, { low: 0 });
+    loss.innerHTML = curvesText(
+      [
+        { points, kind: "raw" },
+        { points: smoothed(points, 20), kind: "mean" },
+        { points: heldLoss, kind: "held" },
+      ],
+      size,
+      { low: 0 },
+    );
     const metric = training.held.flatMap(({ step, results }) => (results[1] ? [{ x: step, y: results[1][1] }] : []));
     const name = training.held[0]?.results[1]?.[0];
     const isShare = metric.every(({ y }) => y >= 0 && y <= 1);
     accuracy.innerHTML = curvesText([{ points: metric, kind: "held" }], size, isShare ? { low: 0, high: 1 } : {});
     const data = training.ready?.data ?? "";
-    byId("loss-caption").textContent = `loss of each batch, its mean, and on ${training.ready?.heldRows ?? 0} held-out rows of ${data}`;
+    byId("loss-caption").textContent =
+      `loss of each batch, its mean, and on ${training.ready?.heldRows ?? 0} held-out rows of ${data}`;
     byId("metric-caption").textContent = name === undefined ? "" : `${name} on held-out rows of ${data}`;
   };
 
@@ -54,7 +65,10 @@ export function mountTrain(training: Training): void {
 /** Each unit of the first layer as an image over the input; each kernel of a convolution. */
 function drawWeights(into: HTMLElement, tensors: readonly Tensor[], side: number | undefined): void {
   const [tensor] = tensors;
-  if (!tensor) return into.replaceChildren();
+  if (!tensor) {
+    into.replaceChildren();
+    return;
+  }
   const { shape, values, name } = tensor;
   const most = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   const [rows, columns] = shape as [number, number];
@@ -65,15 +79,31 @@ function drawWeights(into: HTMLElement, tensors: readonly Tensor[], side: number
   const height = shape.length === 4 ? shape[2]! : side!;
   const stride = values.length / rows;
   const images = Array.from({ length: units }, (_, unit) => {
-    const image = signedImage(values, (pixel) => (byColumn ? pixel * columns + unit : unit * stride + pixel), width, height, most);
+    const image = signedImage(
+      values,
+      (pixel) => (byColumn ? pixel * columns + unit : unit * stride + pixel),
+      width,
+      height,
+      most,
+    );
     return el("figure", {}, image, el("figcaption", {}, String(unit)));
   });
   const total = byColumn ? columns : rows;
-  into.replaceChildren(el("p", { class: "caption" }, `${name}: ${units === total ? "all" : `the first ${units} of`} ${total} units; blue raises, vermilion lowers`), el("div", { class: "images" }, ...images));
+  into.replaceChildren(
+    el(
+      "p",
+      { class: "caption" },
+      `${name}: ${units === total ? "all" : `the first ${units} of`} ${total} units; blue raises, vermilion lowers`,
+    ),
+    el("div", { class: "images" }, ...images),
+  );
 }
 
 function drawConfusion(into: HTMLElement, { confusion, rows }: Held): void {
-  if (!confusion) return into.replaceChildren();
+  if (!confusion) {
+    into.replaceChildren();
+    return;
+  }
   const most = Math.max(1, ...confusion.map((row, k) => Math.max(...row.filter((_, other) => other !== k))));
   const right = confusion.reduce((sum, row, k) => sum + row[k]!, 0);
   const table = el(
@@ -89,7 +119,11 @@ function drawConfusion(into: HTMLElement, { confusion, rows }: Held): void {
           {},
           el("th", {}, String(k)),
           ...row.map((count, other) => {
-            const cell = el("td", { class: other === k ? "right" : count > 0 ? "missed" : "none" }, count === 0 ? "" : String(count));
+            const cell = el(
+              "td",
+              { class: other === k ? "right" : count > 0 ? "missed" : "none" },
+              count === 0 ? "" : String(count),
+            );
             if (other !== k) cell.style.setProperty("--share", String(count / most));
             return cell;
           }),
@@ -102,7 +136,10 @@ function drawConfusion(into: HTMLElement, { confusion, rows }: Held): void {
 
 function drawPrediction({ prediction, ready }: Training): void {
   const into = byId("prediction");
-  if (!prediction || !ready) return into.replaceChildren(el("p", { class: "caption" }, "Draw a digit with a mouse, a pen or a finger."));
+  if (!prediction || !ready) {
+    into.replaceChildren(el("p", { class: "caption" }, "Draw a digit with a mouse, a pen or a finger."));
+    return;
+  }
   // Scores and log-probabilities alike become probabilities.
   const top = prediction.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const raised = Array.from(prediction, (value) => Math.exp(value - top));

@@ -1,11 +1,11 @@
 // Training in the page's worker: the emitted library, driven by the runtime that generated trainers carry. Knows no DOM and no messages'
 // way; it is given messages and a way to answer.
-import { Batches } from "../runtime/batches.ts";
-import type { DataManifest, Library, Manifest, ManifestDim, Trainer } from "../runtime/library.ts";
+import { classColumn, firstRows, imageColumn, lookAt, pixelsOf } from "../runtime/held-out.ts";
+import type { DataManifest, Library, Manifest, ManifestDim } from "../runtime/library.ts";
 import { parseOptions } from "../runtime/options.ts";
 import { firstNonFinite, sizesOf } from "../runtime/parameters.ts";
 import { type Plan, planRun } from "../runtime/plan.ts";
-import { RowSet } from "../runtime/rows.ts";
+import type { RowSet } from "../runtime/rows.ts";
 import { Run } from "../runtime/run.ts";
 import { encodeSafetensors } from "../runtime/safetensors.ts";
 import { dataSets } from "../runtime/sets.ts";
@@ -16,8 +16,8 @@ import { pageIo } from "./page-io.ts";
 const heldRows = 1000;
 /** Milliseconds of training between two looks at messages. */
 const slice = 24;
-/** Milliseconds between two looks at held-out rows and weights. */
-const lookInterval = 1500;
+/** Milliseconds between two looks at held-out rows and weights, at first and at last: the beginning is where most happens. */
+const lookIntervals = { first: 120, last: 1500 } as const;
 /** Images that a walk shows. */
 const shownImages = 16;
 /** Weights that are shown: no more units than fit a screen. */
@@ -49,8 +49,8 @@ export class PageTrainer {
     this.post = post;
     const { valid, test, train } = this.plan.data.split;
     this.held = firstRows(valid.count > 0 ? valid : test.count > 0 ? test : train, heldRows);
-    const side = this.imageSide();
-    const classes = this.classColumn()?.classes;
+    const side = imageColumn(this.manifest)?.side;
+    const classes = classColumn(this.manifest)?.classes;
     post({
       kind: "ready",
       data: this.plan.data.title,
@@ -95,14 +95,22 @@ export class PageTrainer {
 
   private async train(): Promise<void> {
     this.running = true;
+    const begin = performance.now();
     while (this.running && this.run.step < this.plan.stop) {
       if (!this.steps(Number.POSITIVE_INFINITY)) break;
-      if (performance.now() - this.lookedAt > lookInterval) this.look();
+      const interval = Math.min(lookIntervals.last, Math.max(lookIntervals.first, (performance.now() - begin) / 5));
+      if (performance.now() - this.lookedAt > interval) this.look();
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     this.running = false;
     this.look();
-    this.post({ kind: "progress", step: this.run.step, losses: new Float64Array(0), stepsPerSecond: this.rate, running: false });
+    this.post({
+      kind: "progress",
+      step: this.run.step,
+      losses: new Float64Array(0),
+      stepsPerSecond: this.rate,
+      running: false,
+    });
   }
 
   /** Trains for a slice of time, or so many steps; false where the loss is no number any more. */
@@ -115,7 +123,7 @@ export class PageTrainer {
       if (Number.isFinite(this.run.loss)) continue;
       this.running = false;
       this.progress(losses, begin);
-      const tensor = firstNonFinite(this.run.trainer, this.manifest);
+      const tensor = firstNonFinite(this.run.trainer, this.manifest, this.run.lastRows);
       this.post({ kind: "diverged", step: this.run.step, loss: this.run.loss, tensor });
       return false;
     }
@@ -126,7 +134,13 @@ export class PageTrainer {
   private progress(losses: readonly number[], begin: number): void {
     const rate = (1000 * losses.length) / Math.max(performance.now() - begin, 1e-3);
     this.rate = this.rate === 0 ? rate : 0.9 * this.rate + 0.1 * rate;
-    this.post({ kind: "progress", step: this.run.step, losses: Float64Array.from(losses), stepsPerSecond: this.rate, running: this.running });
+    this.post({
+      kind: "progress",
+      step: this.run.step,
+      losses: Float64Array.from(losses),
+      stepsPerSecond: this.rate,
+      running: this.running,
+    });
   }
 
   /** Held-out rows and first weights, as they are now. */
@@ -137,65 +151,14 @@ export class PageTrainer {
   }
 
   private evaluate(): Held {
-    const { trainer } = this.run;
     const { batch, data } = this.plan;
-    const rows = new Int32Array(batch);
-    const batches = new Batches(this.held, { batch, shuffle: false, seed: 0, dropLast: false });
-    const names = ["loss", ...this.manifest.metrics];
-    const sums = names.map(() => 0);
-    const classes = this.classColumn()?.classes;
-    const confusion = classes === undefined ? undefined : Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-    for (let index = 0; index < batches.perEpoch; index++) {
-      const count = batches.take(0, index, rows);
-      data.fill(rows, count, trainer.inputs);
-      trainer.evaluate(count);
-      for (const [k, name] of names.entries()) sums[k]! += trainer.scalars[trainer.index[name]!]! * count;
-      if (confusion) this.countClasses(trainer, count, confusion);
-    }
-    const results = names.map((name, k) => [name, sums[k]! / this.held.count] as const);
-    return { step: this.run.step, rows: this.held.count, results, ...(confusion ? { confusion } : {}) };
-  }
-
-  private countClasses(trainer: Trainer, count: number, confusion: number[][]): void {
-    const column = this.classColumn()!;
-    const values = trainer.read(this.manifest.outputs[0]!.name);
-    const labels = trainer.inputs[column.name]!;
-    const width = confusion.length;
-    for (let row = 0; row < count; row++) {
-      let best = 0;
-      for (let k = 1; k < width; k++) if (values[row * width + k]! > values[row * width + best]!) best = k;
-      confusion[labels[row]!]![best]!++;
-    }
-  }
-
-  /** The target, where the first result has one number for each of its classes. */
-  private classColumn() {
-    const [output] = this.manifest.outputs;
-    return this.manifest.columns.find(
-      ({ role, classes, shape }) =>
-        role === "target" && classes !== undefined && shape.length === 1 && output?.shape.length === 2 && output.shape[1] === classes,
-    );
-  }
-
-  private imageColumn() {
-    return this.manifest.columns.find(({ role, name }) => role === "input" && Number.isInteger(Math.sqrt(this.width(name))));
-  }
-
-  /** Numbers of one row of a column. */
-  private width(name: string): number {
-    const column = this.manifest.columns.find((each) => each.name === name)!;
-    return product(column.shape);
-  }
-
-  private imageSide(): number | undefined {
-    const column = this.imageColumn();
-    const side = column && Math.sqrt(this.width(column.name));
-    return side !== undefined && side > 1 ? side : undefined;
+    const { worst: _, ...held } = lookAt(this.run.trainer, this.manifest, data, this.held, { batch, worst: 0 });
+    return { step: this.run.step, ...held };
   }
 
   /** Weights that meet the input's pixels, or the first kernels of a convolution. */
   private firstWeights(): Tensor[] {
-    const side = this.imageSide();
+    const side = imageColumn(this.manifest)?.side;
     const isFirst = (sizes: readonly number[]): boolean =>
       (sizes.length === 2 && side !== undefined && sizes.includes(side * side)) || sizes.length === 4;
     const slot = this.manifest.slots.find((each) => each.kind === "param" && isFirst(sizesOf(each)));
@@ -204,7 +167,7 @@ export class PageTrainer {
   }
 
   private predict(pixels: Uint8Array): void {
-    const column = this.imageColumn();
+    const column = imageColumn(this.manifest)?.column;
     const [output] = this.manifest.outputs;
     if (!column || !output) return;
     const { trainer } = this.run;
@@ -248,22 +211,22 @@ export class PageTrainer {
     other.step(rows);
     const params = this.manifest.slots.filter(({ kind, trained }) => kind === "param" && trained);
     const output = this.manifest.outputs[0]!;
-    const image = this.imageColumn();
-    const label = this.classColumn();
-    const pixels = image ? this.width(image.name) : 0;
+    const image = imageColumn(this.manifest);
+    const label = classColumn(this.manifest);
     const images = image
-      ? Array.from({ length: Math.min(rows, shownImages) }, (_, k) => {
-          const values = trainer.inputs[image.name]!.slice(k * pixels, (k + 1) * pixels);
-          return Uint8Array.from(values, (value) => (image.dtype === "f32" ? value * 255 : value));
-        })
+      ? Array.from({ length: Math.min(rows, shownImages) }, (_, k) => pixelsOf(trainer, image.column, k))
       : [];
     const walk: Walk = {
       step: this.run.step + 1,
       rows,
       images,
-      side: this.imageSide() ?? 0,
+      side: image?.side ?? 0,
       labels: label ? [...trainer.inputs[label.name]!.slice(0, shownImages)] : [],
-      output: { name: output.name, shape: output.shape.map((dim) => sizeAt(dim, rows)), values: Float32Array.from(other.read(output.name)) },
+      output: {
+        name: output.name,
+        shape: output.shape.map((dim) => sizeAt(dim, rows)),
+        values: Float32Array.from(other.read(output.name)),
+      },
       loss: other.scalars[other.index["loss"]!]!,
       gradients: params.toReversed().map((slot) => ({
         name: slot.name,
@@ -286,17 +249,6 @@ export class PageTrainer {
 const sizeAt = (dim: ManifestDim, rows: number): number => (typeof dim === "number" ? dim : dim.perRow * rows);
 const product = (shape: readonly ManifestDim[]): number => shape.reduce<number>((n, dim) => n * sizeAt(dim, 1), 1);
 
-function firstRows({ ranges }: RowSet, count: number): RowSet {
-  const taken: [number, number][] = [];
-  let left = count;
-  for (const [from, to] of ranges) {
-    if (left <= 0) break;
-    taken.push([from, Math.min(to, from + left)]);
-    left -= to - from;
-  }
-  return new RowSet(taken);
-}
-
 /** Dropped idx files take the place of the model's data; public sets that a page cannot hold are replaced by made digits. */
 function withData(manifest: Manifest, files: readonly string[]): Manifest {
   const { train } = manifest;
@@ -304,6 +256,10 @@ function withData(manifest: Manifest, files: readonly string[]): Manifest {
   const ranges = train.data && dataSets.has(train.data.source) ? train.data.named : [];
   const set = train.data && dataSets.get(train.data.source);
   const data: DataManifest | undefined =
-    files.length > 0 ? { source: "idx", positional: files, named: [] } : set ? { source: "digits", positional: [], named: ranges } : train.data;
+    files.length > 0
+      ? { source: "idx", positional: files, named: [] }
+      : set
+        ? { source: "digits", positional: [], named: ranges }
+        : train.data;
   return { ...manifest, train: { ...train, ...(data ? { data } : {}) } };
 }

@@ -67,7 +67,20 @@ export class Training {
   reset(seed = this.seed): void {
     this.seed = seed;
     this.worker?.terminate();
-    Object.assign(this, { ready: undefined, running: false, step: 0, loss: Number.NaN, stepsPerSecond: 0, losses: [], held: [], weights: [], prediction: undefined, walk: undefined, problem: undefined, stride: 1 });
+    Object.assign(this, {
+      ready: undefined,
+      running: false,
+      step: 0,
+      loss: Number.NaN,
+      stepsPerSecond: 0,
+      losses: [],
+      held: [],
+      weights: [],
+      prediction: undefined,
+      walk: undefined,
+      problem: undefined,
+      stride: 1,
+    });
     const { compiled } = this.store;
     if (compiled?.module.step.outputs.has("loss")) this.start(compiled);
     else this.problem = "This model has no loss, so there is nothing to train.";
@@ -137,6 +150,6 @@ export class Training {
     this.step = step;
     this.loss = losses.at(-1) ?? this.loss;
     this.stepsPerSecond = stepsPerSecond;
-    if (losses.length === 0) this.running = running;
+    if (losses.length === 0 || step >= (this.ready?.steps ?? 0)) this.running = running && losses.length > 0;
   }
 }

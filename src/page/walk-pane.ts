@@ -30,7 +30,14 @@ export function mountWalk(store: Store, training: Training): void {
     const on = el("button", { type: "button", id: "walk-next" }, isLast ? "close" : "next ›");
     on.addEventListener("click", () => (isLast ? close() : show(at + 1)));
     pane.replaceChildren(
-      el("header", {}, el("b", {}, stop.title), el("small", {}, ` ${at + 1} of ${stops.length}, step ${training.walk?.step ?? ""}`), back, on),
+      el(
+        "header",
+        {},
+        el("b", {}, stop.title),
+        el("small", {}, ` ${at + 1} of ${stops.length}, step ${training.walk?.step ?? ""}`),
+        back,
+        on,
+      ),
       el("p", { "aria-live": "polite" }, stop.sentence),
       el("div", { class: "images" }, ...stop.pictures),
     );
@@ -56,14 +63,16 @@ export function mountWalk(store: Store, training: Training): void {
 }
 
 const norm = (values: Float32Array): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
-const short = (value: number): string => (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e4 ? value.toFixed(4) : value.toExponential(2));
+const short = (value: number): string =>
+  Math.abs(value) >= 1e-3 && Math.abs(value) < 1e4 ? value.toFixed(4) : value.toExponential(2);
 
 function stopsOf(store: Store, walk: Walk): Stop[] {
   const { compiled } = store;
   if (!compiled) return [];
   const { module, textbook } = compiled;
   const nodes = textbook.nodes;
-  const ofRole = (role: string): Origin[] => nodes.flatMap((node) => node.origins.filter((origin) => origin.role === role));
+  const ofRole = (role: string): Origin[] =>
+    nodes.flatMap((node) => node.origins.filter((origin) => origin.role === role));
   const ofOutput = (name: string): readonly Origin[] => {
     const id = textbook.outputs.get(name);
     return id === undefined ? [] : nodes[id]!.origins;
@@ -93,12 +102,14 @@ function stopsOf(store: Store, walk: Walk): Stop[] {
       pictures: [],
       origins: ofOutput("loss"),
     },
-    ...walk.gradients.map(({ name, shape, values }): Stop => ({
-      title: `backward: d${name}`,
-      sentence: `How the loss changes with each number of ${name} [${shape.join(", ")}]: the gradient, of length ${short(norm(values))}.`,
-      pictures: tensorImages(values, shape),
-      origins: ofOutput(`grad.${name}`),
-    })),
+    ...walk.gradients.map(
+      ({ name, shape, values }): Stop => ({
+        title: `backward: d${name}`,
+        sentence: `How the loss changes with each number of ${name} [${shape.join(", ")}]: the gradient, of length ${short(norm(values))}.`,
+        pictures: tensorImages(values, shape),
+        origins: ofOutput(`grad.${name}`),
+      }),
+    ),
     ...walk.updates.map(({ name, shape, before, after }): Stop => {
       const change = after.map((value, k) => value - before[k]!);
       return {
@@ -120,21 +131,28 @@ const matrixImage = (values: Float32Array, rows: number, columns: number): HTMLC
 function tensorImages(values: Float32Array, shape: readonly number[]): HTMLElement[] {
   const most = largest(values);
   const [rows = 1, columns = 1] = shape;
-  const sideOf = (size: number): number | undefined => (size >= 16 && Number.isInteger(Math.sqrt(size)) ? Math.sqrt(size) : undefined);
+  const sideOf = (size: number): number | undefined =>
+    size >= 16 && Number.isInteger(Math.sqrt(size)) ? Math.sqrt(size) : undefined;
   if (shape.length === 2) {
     const byColumn = sideOf(rows);
     const byRow = sideOf(columns);
     if (byColumn !== undefined && columns <= 32) {
-      return Array.from({ length: columns }, (_, unit) => signedImage(values, (pixel) => pixel * columns + unit, byColumn, byColumn, most));
+      return Array.from({ length: columns }, (_, unit) =>
+        signedImage(values, (pixel) => pixel * columns + unit, byColumn, byColumn, most),
+      );
     }
     if (byRow !== undefined) {
-      return Array.from({ length: Math.min(rows, 20) }, (_, unit) => signedImage(values, (pixel) => unit * columns + pixel, byRow, byRow, most));
+      return Array.from({ length: Math.min(rows, 20) }, (_, unit) =>
+        signedImage(values, (pixel) => unit * columns + pixel, byRow, byRow, most),
+      );
     }
     return [signedImage(values, (pixel) => pixel, columns, rows, most)];
   }
   if (shape.length === 4) {
     const [, , h = 1, w = 1] = shape;
-    return Array.from({ length: Math.min(rows, 16) }, (_, unit) => signedImage(values, (pixel) => (unit * values.length) / rows + pixel, w, h, most));
+    return Array.from({ length: Math.min(rows, 16) }, (_, unit) =>
+      signedImage(values, (pixel) => (unit * values.length) / rows + pixel, w, h, most),
+    );
   }
   return [signedImage(values, (pixel) => pixel, values.length, 1, most)];
 }

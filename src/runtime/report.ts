@@ -45,6 +45,8 @@ export class Report {
   private readonly quiet: boolean;
   private drawn = false;
   private plainAt: number;
+  /** The loss at each redrawing, for the sparkline. */
+  private losses: number[] = [];
 
   constructor(io: Io, quiet: boolean) {
     this.io = io;
@@ -67,7 +69,9 @@ export class Report {
     if (this.quiet) return;
     const { epoch, epochs, step, perEpoch } = progress;
     const label = `epoch ${epoch + 1}/${epochs}`.padEnd(16);
-    const facts = `${grouped(Math.round(progress.rowsPerSecond))} rows/s, ${timeText(progress.secondsLeft)} left, loss ${numberText(progress.loss)}`;
+    if (this.losses.push(progress.loss) > mostLosses) this.losses = this.losses.filter((_, k) => k % 2 === 0);
+    const numbers = `${grouped(Math.round(progress.rowsPerSecond))} rows/s, ${timeText(progress.secondsLeft)} left, loss ${numberText(progress.loss)}`;
+    const facts = this.io.isTerminal ? `${numbers} ${sparkline(this.losses, 12)}` : numbers;
     if (this.io.isTerminal) {
       const room = Math.min(30, this.io.width() - label.length - facts.length - 10);
       const text = `${label} ${room >= 8 ? `${bar(step / perEpoch, room)} ` : ""}${percent(step / perEpoch)} ${facts}`;
@@ -93,6 +97,22 @@ export class Report {
     if (this.drawn) this.io.print("\r\x1b[K");
     this.drawn = false;
   }
+}
+
+/** Losses that are kept for the sparkline; past it every second one goes. */
+const mostLosses = 1024;
+
+/** A curve of `width` characters: each stands for the mean of an equal part of the values. */
+export function sparkline(values: readonly number[], width: number): string {
+  const finite = values.filter(Number.isFinite);
+  const count = Math.min(width, finite.length);
+  const means = Array.from({ length: count }, (_, k) => {
+    const part = finite.slice(Math.floor((k * finite.length) / count), Math.floor(((k + 1) * finite.length) / count));
+    return part.reduce((sum, value) => sum + value, 0) / part.length;
+  });
+  const low = Math.min(...means);
+  const high = Math.max(...means);
+  return means.map((mean) => "▁▂▃▄▅▆▇█"[high > low ? Math.round((7 * (mean - low)) / (high - low)) : 0]!).join("");
 }
 
 const percent = (share: number): string => `${String(Math.floor(share * 100)).padStart(3)} %`;
