@@ -2,7 +2,6 @@
 // A text that does not occur exactly once is reported: the code has moved, and the bug must be planted anew.
 
 const ops = "test/ir/ops.test.ts";
-const pairs = "test/ir/pairs.test.ts";
 const kinks = "test/ir/kinks.test.ts";
 const rules = "test/ir/passes-rules.test.ts";
 const randomPasses = "test/ir/passes-random.test.ts";
@@ -10,7 +9,6 @@ const stabilise = "test/ir/passes-stabilise.test.ts";
 const scale = "test/ir/passes-scale.test.ts";
 const textbook = "test/ir/passes-textbook.test.ts";
 const gradients = "test/ir/differentiate.test.ts";
-const verify = "test/ir/verify.test.ts";
 const interpreter = "test/ir/interpret.test.ts";
 const window = "test/ir/window.test.ts";
 const programs = "test/codegen/programs.test.ts";
@@ -180,7 +178,7 @@ export const mutants = [
     "gather: the cotangent doubled",
     "ir/ops/index-ops.ts",
     "[ids!, ct], { count: b.type(table!).shape[0]! }",
-    "[ids!, b.node("add", [ct, ct])], { count: b.type(table!).shape[0]! }",
+    '[ids!, b.node("add", [ct, ct])], { count: b.type(table!).shape[0]! }',
     ops,
   ),
   mutant(
@@ -342,7 +340,13 @@ export const mutants = [
     interpreter,
   ),
   // Random numbers.
-  mutant("the step does not reach the stream", "base/random.ts", "x = mix(x ^ (step >>> 0) ^ 0x85157af5);", "x = mix(x ^ 0x85157af5);", numbers),
+  mutant(
+    "the step does not reach the stream",
+    "base/random.ts",
+    "x = mix(x ^ (step >>> 0) ^ 0x85157af5);",
+    "x = mix(x ^ 0x85157af5);",
+    numbers,
+  ),
   // Schedules, hazards and memory.
   mutant(
     "no edge from old readers to the commit",
