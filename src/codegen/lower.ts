@@ -94,7 +94,8 @@ class Lowering {
     if (isStatic(extent)) {
       const whole = extent - (extent % tile);
       const loops = whole > 0 ? [loop(start, indexScalar(constantIndex(whole)), tile)] : [];
-      if (whole < extent) loops.push(loop(indexScalar(constantIndex(whole)), end, 1));
+      // What is left is one narrower tile.
+      if (whole < extent) loops.push(loop(indexScalar(constantIndex(whole)), end, extent - whole));
       return loops;
     }
     const whole = this.scalars.names.unique(`${variable}Whole`);

@@ -5,6 +5,7 @@ import { fuseEpilogues } from "./epilogue.ts";
 import { groupLoops } from "./group.ts";
 import { inlineMaps, inlineViews } from "./inline.ts";
 import { nameValues } from "./names.ts";
+import { orderReductions } from "./order-reductions.ts";
 import { sparsify } from "./sparsify.ts";
 
 export interface SchedulePass {
@@ -54,6 +55,12 @@ export const schedulePasses: readonly SchedulePass[] = [
     contract: "rounding",
     summary: "the same for what inlining left behind a reduction",
     run: (schedule, { strictFloat }) => fuseEpilogues(schedule, strictFloat),
+  },
+  {
+    name: "order-reductions",
+    contract: "reorder",
+    summary: "nests sums so that the innermost loop is long and its steps are small",
+    run: (schedule, { batch }) => orderReductions(schedule, batch),
   },
   {
     name: "order-hazards",
