@@ -72,7 +72,10 @@ async function browserText(entry, globalName) {
 
 /** The page of `nnc explore` but for its model: what it says, how it looks, what it does. */
 async function pageParts() {
-  const { code: style } = await transform(await readFile(pageFile("style.css"), "utf8"), { loader: "css", minify: true });
+  const { code: style } = await transform(await readFile(pageFile("style.css"), "utf8"), {
+    loader: "css",
+    minify: true,
+  });
   return {
     body: await readFile(pageFile("page.html"), "utf8"),
     style: style.trimEnd(),
@@ -96,7 +99,10 @@ export function esbuildPlugin() {
     name: "nnc-embed",
     setup(b) {
       b.onResolve({ filter: /^nnc:/ }, ({ path }) => (embedded[path] ? { path, namespace: "nnc" } : undefined));
-      b.onLoad({ filter: /./, namespace: "nnc" }, async ({ path }) => ({ contents: await embedded[path](), loader: "json" }));
+      b.onLoad({ filter: /./, namespace: "nnc" }, async ({ path }) => ({
+        contents: await embedded[path](),
+        loader: "json",
+      }));
       b.onLoad({ filter: textFiles }, async ({ path }) => ({ contents: await readFile(path, "utf8"), loader: "text" }));
     },
   };

@@ -106,7 +106,12 @@ export type ReduceOp = "add" | "mul" | "min" | "max" | "argmax" | "argmin";
 export interface Stage {
   readonly axes: readonly Axis[];
   /** Runs an axis over a list of its points: `counts` at `at` says how many, `list` at `at` and 0, 1, … which. Made by scheduling. */
-  readonly sparse?: { readonly axis: AxisId; readonly list: ValueId; readonly counts: ValueId; readonly at: readonly Affine[] };
+  readonly sparse?: {
+    readonly axis: AxisId;
+    readonly list: ValueId;
+    readonly counts: ValueId;
+    readonly at: readonly Affine[];
+  };
   /**
    * Makes such a list: the points of the scan axis at which the body holds go to `out`, which names its other places, one after
    * the other, and how many to `counts`. Made by scheduling.

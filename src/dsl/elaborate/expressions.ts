@@ -10,7 +10,18 @@ import type { NodeId } from "../../ir/graph.ts";
 import { dimText } from "../../ir/types.ts";
 import type { Arg, Branch, Expr, Item } from "../ast.ts";
 import { type Global, lookUp } from "../resolve.ts";
-import { describe, type HeldArg, isPoisoned, list, number, poison, sizeValue, tensorValue, truth, type Value } from "../values.ts";
+import {
+  describe,
+  type HeldArg,
+  isPoisoned,
+  list,
+  number,
+  poison,
+  sizeValue,
+  tensorValue,
+  truth,
+  type Value,
+} from "../values.ts";
 import { wholeNumber } from "./builtin.ts";
 import { builtins } from "./builtins.ts";
 import { type CallSite, call } from "./calls.ts";
