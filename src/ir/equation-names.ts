@@ -8,7 +8,8 @@ const reserved: readonly string[] = (
   "max_pool avg_pool grad stop_gradient zeros load"
 ).split(" ");
 
-const plain = (wish: string): string => wish.replace(/[^A-Za-z0-9_]+/g, "_").replace(/^(?=\d)/, "_") || "_";
+/** A word of the language: letters, digits and underscores, with a letter first (`_` alone is a hole). */
+const plain = (wish: string): string => wish.replace(/[^A-Za-z0-9_]+/g, "_").replace(/^(?![A-Za-z])/, "v");
 
 export class EquationNames {
   private readonly taken = new Set<string>(reserved);
