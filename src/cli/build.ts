@@ -18,6 +18,7 @@ import { withWatch } from "./watch.ts";
 interface BuildOptions extends ModelOptions, CodeOptions {
   readonly out: string;
   readonly dataDir?: string;
+  readonly sourceMaps?: true;
 }
 
 export const buildCommand = (cli: Cli, done: (code: number) => void): Command => {
@@ -26,13 +27,16 @@ export const buildCommand = (cli: Cli, done: (code: number) => void): Command =>
     .argument("<file>", "a model file, NAME.nn")
     .option("-o, --out <DIR>", "folder to write to", ".")
     .option("--target <TARGET>", "what to write: ts", target, "ts")
+    .option("--source-maps", "write maps too: `node --enable-source-maps` names lines of the model in stack traces")
     .addOption(batchOption("largest number of rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")
+    .option("--embed-weights <FILE>", "the trained model alone, its parameters from a safetensors file in NAME.js")
     .addHelpText(
       "after",
       examples(
         "nnc build model.nn -o out && node out/model.train.js --epochs 3",
         "nnc build model.nn --batch 256 --dim hidden=64",
+        "nnc build model.nn --batch 1 --embed-weights trained.safetensors",
       ),
     );
   return withWatch(command, cli, done, build);
@@ -52,7 +56,10 @@ async function build(path: string, options: BuildOptions, cli: Cli): Promise<num
   });
   if (!show(cli, diagnostics, options.format) || !module) return exit.wrong;
   const { outputsOf } = await import("./outputs.ts");
-  const files = await outputsOf(name, module, { ...options, ...cli.limits });
+  const { embedWeights } = options;
+  const weights =
+    embedWeights === undefined ? undefined : (await import("./weights.ts")).weightsOf(module, embedWeights, cli);
+  const files = await outputsOf(name, module, { ...options, ...cli.limits, ...(weights ? { weights } : {}) });
   writeAll(options.out, files, cli);
   if (options.format === "text") {
     for (const [file, text] of files) cli.print(`${join(options.out, file)}  ${bytesText(Buffer.byteLength(text))}\n`);

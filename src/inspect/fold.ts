@@ -32,28 +32,32 @@ export function presetFolds(view: GraphView): ReadonlySet<string> {
 }
 
 export function fold(view: GraphView, folded: ReadonlySet<string>): GraphView {
+  let chosen = folded;
+  for (;;) {
+    const result = foldAll(view, chosen);
+    // Two calls whose operations were shared may read each other: then neither is one box.
+    const knotted = new Set(cyclicNodes(result).filter((id) => chosen.has(id)));
+    if (knotted.size === 0) return result;
+    chosen = new Set([...chosen].filter((key) => !knotted.has(key)));
+  }
+}
+
+function foldAll(view: GraphView, folded: ReadonlySet<string>): GraphView {
   if (folded.size === 0) return view;
-  const groupOf = (node: ViewNode): string | undefined => {
-    if (!isFoldable(node)) return undefined;
-    for (let depth = 1; depth <= node.path.length; depth++) {
-      const key = keyOf(node, depth);
-      if (folded.has(key)) return key;
-    }
-    return undefined;
-  };
-  const groups = acyclicGroups(view, new Map(view.nodes.map((node) => [node.id, groupOf(node)])));
   const members = new Map<string, ViewNode[]>();
   for (const node of view.nodes) {
-    const group = groups.get(node.id);
+    const group = groupOf(node, folded);
     if (group !== undefined) members.set(group, [...(members.get(group) ?? []), node]);
   }
-  const isGroup = (id: string): string | undefined => {
-    const group = groups.get(id);
-    return group !== undefined && members.get(group)!.length > 1 ? group : undefined;
-  };
+  const boxes = new Map(
+    [...members].flatMap(([key, nodes]) => (nodes.length > 1 ? nodes.map(({ id }) => [id, key]) : [])) as [
+      string,
+      string,
+    ][],
+  );
   const shown = new Set<string>();
   const nodes = view.nodes.flatMap((node): ViewNode[] => {
-    const group = isGroup(node.id);
+    const group = boxes.get(node.id);
     if (group === undefined) return [node];
     if (shown.has(group)) return [];
     shown.add(group);
@@ -61,7 +65,7 @@ export function fold(view: GraphView, folded: ReadonlySet<string>): GraphView {
   });
   const seen = new Set<string>();
   const edges = view.edges.flatMap(({ from, to, type }): ViewEdge[] => {
-    const edge = { from: isGroup(from) ?? from, to: isGroup(to) ?? to, type };
+    const edge = { from: boxes.get(from) ?? from, to: boxes.get(to) ?? to, type };
     const key = `${edge.from} ${edge.to}`;
     if (edge.from === edge.to || seen.has(key)) return [];
     seen.add(key);
@@ -70,38 +74,42 @@ export function fold(view: GraphView, folded: ReadonlySet<string>): GraphView {
   return { nodes, edges };
 }
 
-/** A group whose value leaves it and comes back would be read by itself: what lies after the way back is a group of its own. */
-function acyclicGroups(
-  view: GraphView,
-  groups: ReadonlyMap<string, string | undefined>,
-): ReadonlyMap<string, string | undefined> {
-  const inputs = new Map<string, string[]>();
-  for (const { from, to } of view.edges) inputs.set(to, [...(inputs.get(to) ?? []), from]);
-  /** How many times the way to a node has left its group. */
-  const rounds = new Map<string, ReadonlyMap<string, number>>();
-  const result = new Map<string, string | undefined>();
-  for (const { id } of view.nodes) {
-    const own = groups.get(id);
-    const reached = new Map<string, number>();
-    for (const from of inputs.get(id) ?? []) {
-      const group = groups.get(from);
-      for (const [key, round] of rounds.get(from) ?? []) {
-        // Coming from outside into a group that was left before opens the next round.
-        const next = key === own && group !== own ? round + 1 : round;
-        reached.set(key, Math.max(reached.get(key) ?? 0, next));
+/** The outermost folded call that a node is in. */
+function groupOf(node: ViewNode, folded: ReadonlySet<string>): string | undefined {
+  if (!isFoldable(node)) return undefined;
+  for (let depth = 1; depth <= node.path.length; depth++) {
+    const key = keyOf(node, depth);
+    if (folded.has(key)) return key;
+  }
+  return undefined;
+}
+
+/** Nodes on cycles, and between cycles: what is left when nodes that nothing leads to, or that lead to nothing, are taken away. */
+function cyclicNodes({ nodes, edges }: GraphView): string[] {
+  const trim = (left: ReadonlySet<string>, from: "from" | "to", to: "from" | "to"): ReadonlySet<string> => {
+    const kept = edges.filter((edge) => left.has(edge.from) && left.has(edge.to));
+    const counts = new Map([...left].map((id) => [id, 0]));
+    const next = new Map<string, string[]>();
+    for (const edge of kept) {
+      counts.set(edge[to], counts.get(edge[to])! + 1);
+      next.set(edge[from], [...(next.get(edge[from]) ?? []), edge[to]]);
+    }
+    const ready = [...counts].filter(([, count]) => count === 0).map(([id]) => id);
+    for (const id of ready) {
+      for (const other of next.get(id) ?? []) {
+        counts.set(other, counts.get(other)! - 1);
+        if (counts.get(other) === 0) ready.push(other);
       }
     }
-    if (own !== undefined) reached.set(own, reached.get(own) ?? 0);
-    rounds.set(id, reached);
-    const round = own === undefined ? 0 : reached.get(own)!;
-    result.set(id, own === undefined ? undefined : round === 0 ? own : `${own}/${round}`);
-  }
-  return result;
+    const gone = new Set(ready);
+    return new Set([...left].filter((id) => !gone.has(id)));
+  };
+  return [...trim(trim(new Set(nodes.map(({ id }) => id)), "from", "to"), "to", "from")];
 }
 
 function groupBox(key: string, members: readonly ViewNode[]): ViewNode {
   const last = members.at(-1)!;
-  const name = key.slice(key.indexOf(":") + 1).replace(/\/\d+$/, "");
+  const name = key.slice(key.indexOf(":") + 1);
   return {
     id: key,
     name: last.side === "backward" ? `d${name}` : name,

@@ -130,7 +130,7 @@ export function mountGraph(store: Store): void {
   const open = (group: SVGGElement): void => {
     const node = nodes.get(group.dataset["id"]!);
     if (node?.kind !== "group") return;
-    folded = new Set([...folded].filter((key) => key !== node.id.replace(/\/\d+$/, "")));
+    folded = new Set([...folded].filter((key) => key !== node.id));
     draw();
   };
   canvas.addEventListener("dblclick", (event) => {

@@ -104,9 +104,9 @@ export function lookAt(
       const truth = trainer.inputs[label.name]![row]!;
       const said = largestOf(scores, row * classes, classes);
       confusion[truth]![said]!++;
+      if (said === truth || options.worst === 0) continue;
       const gap = scores[row * classes + said]! - scores[row * classes + truth]!;
-      const isWorse = worst.length < options.worst || gap > worst.at(-1)!.gap;
-      if (said === truth || options.worst === 0 || !isWorse) continue;
+      if (worst.length === options.worst && gap <= worst.at(-1)!.gap) continue;
       const pixels = image ? pixelsOf(trainer, image, row) : new Uint8Array(0);
       worst = [...worst, { label: truth, said, gap, pixels }].sort((a, b) => b.gap - a.gap).slice(0, options.worst);
     }
