@@ -19,6 +19,7 @@ interface BuildOptions extends ModelOptions, CodeOptions {
   readonly out: string;
   readonly dataDir?: string;
   readonly sourceMaps?: true;
+  readonly embedWeights?: string;
 }
 
 export const buildCommand = (cli: Cli, done: (code: number) => void): Command => {

@@ -398,7 +398,7 @@ def train(options):
                                          for name, value in {**model.slots(), **optimizer.state}.items()})
         team.print(f"saved {options.save}")
     if team.size > 1:
-        torch.distributed.destroy_process_group()
+        torch.distributed.barrier()
     return 0
 
 
@@ -425,7 +425,14 @@ def number(text):
 
 def spawned(rank, arguments, count, port):
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    sys.exit(main(arguments))
+    leave(main(arguments))
+
+
+def leave(code):
+    """Ends a process of several at once: gloo of torch 1.13 may wait for its own threads for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(arguments):
@@ -470,4 +477,5 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    (leave if "RANK" in os.environ else sys.exit)(status)
