@@ -29,15 +29,15 @@ const reads = ({ predict, entries }: Module, scalar: string): boolean =>
     nodes.some(({ op, attrs }) => op === "scalar" && attrs["name"] === scalar),
   );
 
-/** Bytes on one line of the emitted file. */
-const lineBytes = 90;
+/** Characters on one line of the emitted file. */
+const lineLength = 112;
 
 /** The library whose `create` gives a model with these parameters, kept as base64 of their bytes in the manifest's order. */
 export function withWeights(doc: ModuleDoc, manifest: Manifest, weights: ReadonlyMap<string, Uint8Array>): ModuleDoc {
   const bytes = manifest.slots.map(({ name }) => weights.get(name)!);
   const text = base64(bytes);
-  const lines = Array.from({ length: Math.ceil(text.length / (lineBytes + 30)) }, (_, k) =>
-    text.slice(k * (lineBytes + 30), (k + 1) * (lineBytes + 30)),
+  const lines = Array.from({ length: Math.ceil(text.length / lineLength) }, (_, k) =>
+    text.slice(k * lineLength, (k + 1) * lineLength),
   );
   const constant: StatementDoc = {
     kind: "const",
