@@ -1,57 +1,81 @@
-// `npm run mutate [-- WORD]`: plants one bug at a time in a scratch copy of this project and runs the tests that should notice.
-// Prints killed or survived for each (those whose name has WORD, if given); fails where one survives or no longer applies.
-import { execFileSync, spawnSync } from "node:child_process";
+// `npm run mutate [-- --only WORD] [--workers K]`: plants one bug at a time in a scratch copy of this project and runs the tests
+// that should notice. Prints killed or survived for each; fails where one survives or where its text is no longer there.
+import { execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { mutants } from "./mutants.mjs";
 
+const options = { only: { type: "string", default: "" }, workers: { type: "string", default: "1" } };
+const { values } = parseArgs({ options });
 const root = fileURLToPath(new URL("..", import.meta.url));
-const word = process.argv[2] ?? "";
-const chosen = mutants.filter(({ name }) => name.includes(word));
+const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: root }).toString().split("\0");
 
-const scratch = mkdtempSync(path.join(tmpdir(), "nnc-mutants-"));
-process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
-const tracked = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
-for (const file of tracked.toString().split("\0")) {
-  if (/^(src|test|scripts|data|models|docs)\/|^[^/]+\.(json|ts)$/.test(file)) {
-    cpSync(path.join(root, file), path.join(scratch, file), { force: true });
+/** A test run that takes longer has noticed something too: a loop that does not end. */
+const longest = 240_000;
+
+/** A copy of what tests need, to be broken. */
+function scratchCopy() {
+  const folder = mkdtempSync(path.join(tmpdir(), "nnc-mutants-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  for (const file of tracked) {
+    if (/^(src|test|scripts|data|models|docs)\/|^[^/]+\.(json|ts)$/.test(file)) {
+      cpSync(path.join(root, file), path.join(folder, file));
+    }
   }
+  symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"));
+  return folder;
 }
-symlinkSync(path.join(root, "node_modules"), path.join(scratch, "node_modules"));
 
-/** Whether the tests pass in the scratch copy. A run that hangs has noticed something too. */
-function pass(tests) {
+/** Whether a test file passes in a copy. */
+function passes(folder, test) {
   const vitest = path.join(root, "node_modules/vitest/vitest.mjs");
-  const args = [vitest, "run", "--bail=1", "--no-file-parallelism", "--reporter=dot", ...tests];
-  const { status } = spawnSync(process.execPath, args, { cwd: scratch, stdio: "ignore", timeout: 300_000 });
-  return status === 0;
+  const args = [vitest, "run", "--bail=1", "--reporter=dot", test];
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { cwd: folder, stdio: "ignore", timeout: longest });
+    child.on("exit", (code) => resolve(code === 0));
+  });
 }
 
-const all = [...new Set(chosen.flatMap(({ tests }) => tests))];
-if (!pass(all)) {
-  console.error(`Without any planted bug these tests fail already:\n  ${all.join("\n  ")}`);
-  process.exit(1);
+/** Test files that pass without any bug: only their word counts. Each is asked once. */
+const sound = new Map();
+function isSound(folder, test) {
+  if (!sound.has(test)) sound.set(test, passes(folder, test));
+  return sound.get(test);
 }
-const survivors = [];
-for (const { name, file, from, to, tests } of chosen) {
-  const target = path.join(scratch, file);
+
+/** `killed`, `SURVIVED`, or why the bug could not be planted. */
+async function verdictOf(folder, { file, from, to, tests }) {
+  const target = path.join(folder, file);
   const text = readFileSync(target, "utf8");
   const pieces = text.split(from);
-  if (pieces.length !== 2) {
-    console.log(`no longer applies   ${name} (${file} has the text ${pieces.length - 1} times)`);
-    survivors.push(name);
-    continue;
+  if (pieces.length !== 2) return `NOT THERE: ${file} has the text ${pieces.length - 1} times`;
+  for (const test of tests) {
+    if (!(await isSound(folder, test))) return `NO VERDICT: ${test} fails already`;
   }
-  const start = performance.now();
   writeFileSync(target, pieces.join(to));
-  // The most likely test first; the others only if that one saw nothing.
-  const survived = tests.every((test) => pass([test]));
-  writeFileSync(target, text);
-  if (survived) survivors.push(name);
-  const seconds = ((performance.now() - start) / 1000).toFixed(0).padStart(3);
-  console.log(`${survived ? "SURVIVED" : "killed  "} ${seconds} s  ${name}`);
+  try {
+    // The likeliest test first; the others only if that one saw nothing.
+    for (const test of tests) if (!(await passes(folder, test))) return "killed";
+    return "SURVIVED";
+  } finally {
+    writeFileSync(target, text);
+  }
 }
-console.log(`${chosen.length} planted bugs, ${chosen.length - survivors.length} killed`);
-process.exitCode = survivors.length > 0 ? 1 : 0;
+
+const queue = mutants.filter(({ name }) => name.includes(values.only));
+const planted = queue.length;
+let killed = 0;
+async function work() {
+  const folder = scratchCopy();
+  for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
+    const verdict = await verdictOf(folder, mutant);
+    if (verdict === "killed") killed++;
+    console.log(`${verdict.padEnd(8)}  ${mutant.name}`);
+  }
+}
+await Promise.all(Array.from({ length: Number(values.workers) }, work));
+console.log(`${planted} planted bugs, ${killed} killed`);
+process.exitCode = killed === planted ? 0 : 1;
