@@ -1,7 +1,8 @@
 // `nnc grad`: the loss of a model and its gradients as equations.
 import { Command, Option } from "commander";
+import type { Diagnostic } from "../base/diagnostic.ts";
 import { type Cli, exit } from "./cli.ts";
-import { show } from "./diagnostics.ts";
+import { hasErrors, show } from "./diagnostics.ts";
 import type { EquationFormat } from "./gradient-texts.ts";
 import { dimOption, examples } from "./options.ts";
 
@@ -34,7 +35,9 @@ async function grad(path: string, options: GradOptions, cli: Cli): Promise<numbe
     import("./model-file.ts"),
     import("./gradient-texts.ts"),
   ]);
-  const faultFormat = options.format === "json" ? "json" : "text";
+  /** A machine gets one JSON value on stdout: the equations, or what is wrong. */
+  const tell = (found: readonly Diagnostic[]): boolean =>
+    show(cli, found, options.format === "json" && hasErrors(found) ? "json" : "text");
   const { module, diagnostics } = readModel(path, cli, {
     dims: options.dim,
     dataDir: options.dataDir,
@@ -42,9 +45,9 @@ async function grad(path: string, options: GradOptions, cli: Cli): Promise<numbe
     // Equations read columns as the model declares them, not as its data set stores them.
     fromDataSet: false,
   });
-  if (!show(cli, diagnostics, faultFormat) || !module) return exit.wrong;
+  if (!tell(diagnostics) || !module) return exit.wrong;
   const { names, faults } = gradientTargets(module, options.wrt);
-  if (!show(cli, faults, faultFormat)) return exit.wrong;
+  if (!tell(faults)) return exit.wrong;
   cli.print(gradientText(module, names, options.format));
   return exit.done;
 }

@@ -176,6 +176,12 @@ describe("the command", () => {
     expect(stdout).toContain("db     = mean(softmax(logits) - one_hot(target, 3), axis=0)");
     expect(stdout).not.toContain("dW");
   });
+  it("gives a machine one JSON value, the equations or what is wrong", async () => {
+    const { stdout } = await nnc(["grad", `${folder}/m.nn`, "--format", "json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ model: "logistic", equations: expect.any(Array) });
+    const wrong = await nnc(["grad", `${folder}/m.nn`, "--format", "json", "--wrt", "w"]);
+    expect(JSON.parse(wrong.stdout)).toMatchObject([{ code: "grad/unknown-name" }]);
+  });
   it("tells a name that is none, and a file without a loss", async () => {
     expect(await nnc(["grad", `${folder}/m.nn`, "--wrt", "w"])).toMatchObject({
       code: 1,
