@@ -1,7 +1,10 @@
 // `nnc explore`: a page that shows a model from its source to its memory, and trains it; served here, or written as one file.
 import { createServer, type Server } from "node:http";
+import { dirname } from "node:path";
 import { Command, Option } from "commander";
+import type { Module } from "../ir/module.ts";
 import type { Io } from "../runtime/io.ts";
+import { openNamed } from "../runtime/locate.ts";
 import { bytesText, UserError } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
 import { examples, wholeNumber } from "./options.ts";
@@ -31,7 +34,7 @@ async function explore(path: string, { port, out }: ExploreOptions, cli: Cli): P
   // A model with mistakes is opened too: the page shows them.
   const model = (): PageData => {
     const files = new Map<string, string>();
-    readModel(path, {
+    const { module } = readModel(path, {
       ...cli,
       files: {
         ...cli.files,
@@ -43,7 +46,13 @@ async function explore(path: string, { port, out }: ExploreOptions, cli: Cli): P
       },
     });
     const { text } = readSource(path, cli);
-    return { name: path.split(/[\\/]/).at(-1)!.replace(/\.nn$/, ""), path, text, files: [...files] };
+    return {
+      name: path.split(/[\\/]/).at(-1)!.replace(/\.nn$/, ""),
+      path,
+      text,
+      files: [...files],
+      data: dataFiles(module, path, cli),
+    };
   };
   if (out !== undefined) {
     const html = pageHtml(model());
@@ -54,6 +63,31 @@ async function explore(path: string, { port, out }: ExploreOptions, cli: Cli): P
   const server = await serve(port, () => pageHtml(model()), contentPolicy);
   cli.print(`${path} is open at http://127.0.0.1:${port}/ (Ctrl-C ends it)\n`);
   return untilInterrupted(server, cli);
+}
+
+/** A larger file is not put into a page; its data can be dropped there. */
+const dataLimit = 2 * 1024 * 1024;
+
+/** Files that the model's data name, where they are small. */
+function dataFiles(module: Module | undefined, path: string, io: Io): (readonly [string, string])[] {
+  const { data } = module?.train ?? {};
+  const places = { io: { ...io, folder: dirname(path) }, dataDir: undefined };
+  const names = [...(data?.positional ?? []), ...(data?.named.values() ?? [])].filter(
+    (value) => typeof value === "string",
+  );
+  return names.flatMap((name) => {
+    try {
+      const file = openNamed(name, places);
+      const bytes = new Uint8Array(Math.min(file.size, dataLimit + 1));
+      if (file.size <= dataLimit) file.read(0, bytes);
+      file.close();
+      return bytes.length <= dataLimit ? [[name, Buffer.from(bytes).toString("base64")] as const] : [];
+    } catch (error) {
+      // An argument that names no file: the page says what it misses when it trains.
+      if (error instanceof UserError) return [];
+      throw error;
+    }
+  });
 }
 
 /** Only this machine reaches it, and a name that was made to point here gets nothing. */

@@ -10,6 +10,7 @@ export interface PageData {
   readonly path: string;
   readonly text: string;
   readonly files: readonly (readonly [path: string, text: string])[];
+  readonly data: readonly (readonly [name: string, base64: string])[];
 }
 
 const hash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;

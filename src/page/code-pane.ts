@@ -3,7 +3,7 @@ import { stageText } from "../codegen/stage-text.ts";
 import { kernelCosts } from "../inspect/costs.ts";
 import { sideOf } from "../inspect/side.ts";
 import { bytesText, grouped } from "../runtime/user-error.ts";
-import { byId, download, el } from "./dom.ts";
+import { byId, download, drawnWhenShown, el } from "./dom.ts";
 import { type Key, keysOf, sharesKey } from "./keys.ts";
 import type { Compiled } from "./program.ts";
 import type { Store } from "./store.ts";
@@ -52,7 +52,7 @@ export function mountCode(store: Store): void {
     );
     mark(false);
   };
-  store.on("compiled", draw);
+  store.on("compiled", drawnWhenShown(pane, draw));
   store.on("selection", () => mark(true));
 }
 

@@ -37,3 +37,19 @@ export function download(name: string, content: BlobPart): void {
   el("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
+
+/** Draws a view when it can be seen: at once, or when its tab is next chosen. Gives what to call when there is something new. */
+export function drawnWhenShown(pane: HTMLElement, draw: () => void): () => void {
+  let isStale = false;
+  const drawIfSeen = (): void => {
+    if (pane.hidden) isStale = true;
+    else {
+      isStale = false;
+      draw();
+    }
+  };
+  pane.addEventListener("shown", () => {
+    if (isStale) drawIfSeen();
+  });
+  return drawIfSeen;
+}

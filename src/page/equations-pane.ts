@@ -2,7 +2,7 @@
 import { textOf } from "../base/span.ts";
 import { sideOfAll } from "../inspect/side.ts";
 import { typeText } from "../ir/types.ts";
-import { byId, el } from "./dom.ts";
+import { byId, drawnWhenShown, el } from "./dom.ts";
 import { type Key, keysOf, sharesKey } from "./keys.ts";
 import { mathml } from "./mathml.ts";
 import type { Store } from "./store.ts";
@@ -48,6 +48,6 @@ export function mountEquations(store: Store): void {
     );
     mark();
   };
-  store.on("compiled", draw);
+  store.on("compiled", drawnWhenShown(pane, draw));
   store.on("selection", mark);
 }

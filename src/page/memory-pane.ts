@@ -4,7 +4,7 @@ import { type MemoryBar, type MemoryView, memoryView } from "../inspect/memory-v
 import { sideOfAll } from "../inspect/side.ts";
 import { escapeXml } from "../inspect/svg.ts";
 import { bytesText, grouped } from "../runtime/user-error.ts";
-import { byId, el } from "./dom.ts";
+import { byId, drawnWhenShown, el } from "./dom.ts";
 import { keysOf, sharesKey } from "./keys.ts";
 import type { Store } from "./store.ts";
 
@@ -47,7 +47,7 @@ export function mountMemory(store: Store): void {
     }
     mark();
   };
-  store.on("compiled", draw);
+  store.on("compiled", drawnWhenShown(pane, draw));
   store.on("selection", mark);
 }
 

@@ -1,7 +1,14 @@
 // What the page and its training worker say to one another. Types only.
 
 export type ToWorker =
-  | { readonly kind: "start"; readonly seed: number; readonly files: readonly (readonly [string, Uint8Array])[] }
+  | {
+      readonly kind: "start";
+      readonly seed: number;
+      /** The model's own data files. */
+      readonly own: readonly (readonly [string, Uint8Array])[];
+      /** Dropped files, which take their place. */
+      readonly files: readonly (readonly [string, Uint8Array])[];
+    }
   | { readonly kind: "run" | "pause" | "step" | "save" | "walk" }
   | { readonly kind: "scalar"; readonly name: string; readonly value: number }
   | { readonly kind: "predict"; readonly pixels: Uint8Array };

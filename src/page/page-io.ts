@@ -2,14 +2,18 @@
 import type { Io } from "../runtime/io.ts";
 import { UserError } from "../runtime/user-error.ts";
 
+/** Where the files of a page lie. */
+const root = "/";
+
 export function pageIo(files: ReadonlyMap<string, Uint8Array>): Io {
+  const at = (path: string): string => path.replace(/^\/+/, "");
   const noDisk = (): never => {
     throw new UserError("file/unwritable", "a page writes no files");
   };
   return {
     files: {
       open: (path) => {
-        const bytes = files.get(path);
+        const bytes = files.get(at(path));
         return (
           bytes && {
             path,
@@ -19,8 +23,8 @@ export function pageIo(files: ReadonlyMap<string, Uint8Array>): Io {
           }
         );
       },
-      realPath: (path) => (files.has(path) ? path : undefined),
-      join: (_, name) => name,
+      realPath: (path) => (path === root || files.has(at(path)) ? path : undefined),
+      join: (folder, name) => `${folder === root ? "" : folder}/${name}`,
       list: () => [...files.keys()],
       // Files are unpacked when they are dropped.
       gunzipStart: () => undefined,
@@ -31,7 +35,7 @@ export function pageIo(files: ReadonlyMap<string, Uint8Array>): Io {
       log: noDisk,
       remove: noDisk,
     },
-    folder: "",
+    folder: root,
     program: "the page",
     cache: undefined,
     env: () => undefined,

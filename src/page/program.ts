@@ -25,6 +25,8 @@ export interface PageModel {
   readonly text: string;
   /** Imported files by the path that elaboration asks for. */
   readonly files: readonly (readonly [path: string, text: string])[];
+  /** Small data files that it names, in base64. */
+  readonly data: readonly (readonly [name: string, base64: string])[];
 }
 
 export interface Checked {

@@ -1,4 +1,5 @@
 // What the page knows: the checked text, the last good program, the selection. Views listen; nobody else keeps state of these.
+import { type Diagnostic, Refusal } from "../base/diagnostic.ts";
 import type { Selection } from "./keys.ts";
 import { type Checked, type Compiled, check, compileChecked, type PageModel } from "./program.ts";
 
@@ -6,6 +7,7 @@ type Topic = "checked" | "compiled" | "selection";
 
 export class Store {
   readonly model: PageModel;
+  readonly data: readonly (readonly [name: string, bytes: Uint8Array])[];
   checked: Checked;
   /** The last program without mistakes. */
   compiled: Compiled | undefined;
@@ -16,6 +18,7 @@ export class Store {
 
   constructor(model: PageModel) {
     this.model = model;
+    this.data = model.data.map(([name, text]) => [name, Uint8Array.from(atob(text), (c) => c.charCodeAt(0))]);
     this.checked = this.check(model.text);
   }
 
@@ -49,7 +52,14 @@ export class Store {
   compile(): void {
     const { module } = this.checked;
     if (!module || !this.isStale) return;
-    this.compiled = compileChecked(this.model, { ...this.checked, module });
+    try {
+      this.compiled = compileChecked(this.model, { ...this.checked, module });
+    } catch (error) {
+      // Past a limit, or a mistake of the compiler's own: the last good program goes on, and the page says why.
+      this.checked = { ...this.checked, diagnostics: [...this.checked.diagnostics, refusalOf(error)] };
+      this.tell("checked");
+      return;
+    }
     this.tell("compiled");
   }
 
@@ -57,4 +67,17 @@ export class Store {
     this.selection = selection;
     this.tell("selection");
   }
+}
+
+function refusalOf(error: unknown): Diagnostic {
+  if (error instanceof Refusal) return error.diagnostic;
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    code: "internal",
+    severity: "error",
+    message: `nnc itself failed: ${message}`,
+    help: "This is a mistake in nnc, not in your model. Please report it.",
+    span: undefined,
+    notes: [],
+  };
 }

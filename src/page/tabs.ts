@@ -14,7 +14,9 @@ export function mountTabs(): void {
       const isShown = name === shown;
       tabs[k]!.setAttribute("aria-selected", String(isShown));
       tabs[k]!.tabIndex = isShown ? 0 : -1;
-      byId(name === "graph" ? "graph" : name).hidden = !isShown && (name !== "graph" || narrow.matches);
+      const pane = byId(name);
+      pane.hidden = !isShown && (name !== "graph" || narrow.matches);
+      if (!pane.hidden) pane.dispatchEvent(new Event("shown"));
     }
   };
   for (const [k, tab] of tabs.entries()) {

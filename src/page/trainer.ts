@@ -33,6 +33,8 @@ export class PageTrainer {
   private running = false;
   private rate = 0;
   private lookedAt = 0;
+  /** Milliseconds that the last look took. */
+  private lookCost = 0;
 
   constructor(
     library: Library,
@@ -40,8 +42,11 @@ export class PageTrainer {
     start: Extract<ToWorker, { kind: "start" }>,
     post: (message: FromWorker) => void,
   ) {
-    const files = new Map(start.files);
-    const manifest = withData(library.manifest, [...files.keys()]);
+    const files = new Map([...start.own, ...start.files]);
+    const manifest = withData(
+      library.manifest,
+      start.files.map(([name]) => name),
+    );
     this.plan = planRun(manifest, parseOptions([`--seed=${start.seed}`], "the page"), pageIo(files));
     this.manifest = manifest;
     this.run = new Run({ ...library, manifest }, this.plan);
@@ -98,7 +103,10 @@ export class PageTrainer {
     const begin = performance.now();
     while (this.running && this.run.step < this.plan.stop) {
       if (!this.steps(Number.POSITIVE_INFINITY)) break;
-      const interval = Math.min(lookIntervals.last, Math.max(lookIntervals.first, (performance.now() - begin) / 5));
+      // Looking takes a fifth of the time at most.
+      const interval =
+        4 * this.lookCost +
+        Math.min(lookIntervals.last, Math.max(lookIntervals.first, (performance.now() - begin) / 5));
       if (performance.now() - this.lookedAt > interval) this.look();
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
@@ -145,9 +153,11 @@ export class PageTrainer {
 
   /** Held-out rows and first weights, as they are now. */
   private look(): void {
+    const begin = performance.now();
     this.post({ kind: "held", held: this.evaluate() });
     this.post({ kind: "weights", tensors: this.firstWeights() });
     this.lookedAt = performance.now();
+    this.lookCost = this.lookedAt - begin;
   }
 
   private evaluate(): Held {

@@ -97,7 +97,7 @@ export class Training {
     this.worker = new Worker(url);
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.receive(data);
     this.worker.onerror = (event) => this.receive({ kind: "failed", message: event.message, help: undefined });
-    this.send({ kind: "start", seed: this.seed, files: this.files });
+    this.send({ kind: "start", seed: this.seed, own: this.store.data, files: this.files });
   }
 
   private receive(message: FromWorker): void {

@@ -1,9 +1,13 @@
 // The page in a real Chromium: opened as a file, edited, trained, drawn on, walked through; under its content policy.
+import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Cli, nodeCli } from "../../src/cli/cli.ts";
+import { run } from "../../src/cli/main.ts";
 import { readHeader } from "../../src/runtime/safetensors.ts";
 import { folderWith, nnc } from "../cli/nnc.ts";
 import { chromiumPath, openChromium, skipReason } from "./chromium.ts";
@@ -179,7 +183,75 @@ describe.skipIf(!chromiumPath)(`the page of nnc explore${skipReason}`, () => {
     await page.emulateMedia({ colorScheme: "light" });
   });
 
+  test("another model trains on the data file that lies beside it", async () => {
+    const other = join(folderWith({}), "xor.html");
+    expect((await nnc(["explore", "models/xor.nn", "--out", other])).code).toBe(0);
+    const xor = await browser.context.newPage();
+    await xor.goto(pathToFileURL(other).href);
+    await xor.click("#run:not(:disabled)");
+    await expect
+      .poll(async () => Number(await xor.locator(".fact b").nth(1).innerText()), { timeout: 20_000 })
+      .toBeLessThan(0.1);
+    await xor.close();
+  });
+
   test("no complaint on the console", () => {
     expect(complaints).toEqual([]);
   });
+});
+
+test("nnc explore serves the page to this machine alone, and nothing else", async () => {
+  const port = 20_000 + (process.pid % 20_000);
+  let interrupt: ((code: number) => void) | undefined;
+  let printed = "";
+  const cli: Cli = {
+    ...nodeCli(),
+    print: (text) => {
+      printed += text;
+    },
+    onInterrupt: (handler) => {
+      interrupt = handler;
+      return () => {};
+    },
+  };
+  const ended = run(["explore", "models/mnist_logistic.nn", "--port", String(port)], cli);
+  await expect.poll(() => printed, { timeout: 20_000 }).toContain(`http://127.0.0.1:${port}/`);
+  const answer = await fetch(`http://127.0.0.1:${port}/`);
+  expect(answer.status).toBe(200);
+  const html = await answer.text();
+  expect(html).toContain("mnist_logistic");
+  // The policy of the header is the page's own, and its hashes are those of what it carries.
+  const policy = answer.headers.get("content-security-policy")!;
+  expect(html).toContain(policy);
+  const script = /<script>([\s\S]*)<\/script>/.exec(html)![1]!;
+  expect(policy).toContain(createHash("sha256").update(script).digest("base64"));
+  expect((await fetch(`http://127.0.0.1:${port}/package.json`)).status).toBe(404);
+  expect(await statusFor(port, "evil.example")).toBe(404);
+  interrupt!(130);
+  expect(await ended).toBe(0);
+});
+
+/** With another name for this machine, as a page elsewhere could have it. */
+const statusFor = (port: number, host: string): Promise<number | undefined> =>
+  new Promise((resolve, reject) => {
+    request({ port, host: "127.0.0.1", headers: { host } }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    })
+      .on("error", reject)
+      .end();
+  });
+
+test("a hostile model file is text in the page", async () => {
+  const folder = folderWith({
+    "evil.nn": "# </script><script>alert(1)</script> <!--\nmodel m(x: [N, 2]) -> [N, 2] { x }\n",
+  });
+  const out = join(folder, "evil.html");
+  expect((await nnc(["explore", join(folder, "evil.nn"), "--out", out])).code).toBe(0);
+  const html = readFileSync(out, "utf8");
+  const scripts = html.match(/<script[\s>]/g)!;
+  const model = /<script type="application\/json" id="model">([^<]*)<\/script>/.exec(html)![1]!;
+  expect((JSON.parse(model) as { text: string }).text).toContain("</script><script>alert(1)</script>");
+  // Ours: the data, and the program, which says the word in no text of its own.
+  expect(scripts.length).toBe(2);
 });
