@@ -9,6 +9,8 @@ import { typeText } from "../ir/types.ts";
 import type { Manifest } from "../runtime/library.ts";
 import { checkPlan } from "./check-plan.ts";
 import { type HostProgram, hostProgram, ScalarPlaces } from "./host.ts";
+import { type KernelKey, kernelKey } from "./kernel-key.ts";
+import type { Procedure } from "./loops.ts";
 import { lowerToLoops } from "./lower.ts";
 import { loweringContext } from "./lower-context.ts";
 import { entryInputs, makeManifest } from "./manifest.ts";
@@ -17,7 +19,8 @@ import { schedulePasses } from "./passes/pipeline.ts";
 import { type Plan, type Program, planMemory } from "./plan.ts";
 import { chooseRecipe, naive } from "./recipes.ts";
 import type { Caps, Kernel, Recipe, Schedule } from "./schedule.ts";
-import { type SharedKernels, shareKernels } from "./share-kernels.ts";
+import { leastCalls, type SharedKernels, shareKernels } from "./share-kernels.ts";
+import { stageText } from "./stage-text.ts";
 import { toStages } from "./to-stages.ts";
 
 export interface CompileOptions {
@@ -114,15 +117,7 @@ function compileProgram(
     if (pass.required || !options.without?.has(pass.name))
       schedule = pass.run(schedule, { batch, strictFloat: options.strictFloat ?? false, zeros });
   }
-  const names = new NameScope();
-  const context = loweringContext(schedule, batch, options.strictFloat ?? false);
-  const lowered = schedule.kernels.map((kernel: Kernel) => {
-    const recipe = options.recipes === "naive" ? naive : chooseRecipe(schedule, kernel, caps[options.target], batch);
-    const procedure = lowerToLoops(context, kernel, recipe, names.unique(kernelName(kernel)));
-    if (recipe.tiles.size === 0) return { recipe, procedure };
-    const plain = lowerToLoops(context, kernel, { ...recipe, tiles: new Map() }, procedure.name);
-    return { recipe, procedure: { ...procedure, naive: plain.body } };
-  });
+  const lowered = lowerKernels(name, schedule, batch, options);
   const procedures = lowered.map((l) => l.procedure);
   return {
     name,
@@ -131,6 +126,56 @@ function compileProgram(
     procedures,
     recipes: lowered.map((l) => l.recipe),
     host: hostProgram(schedule, procedures, scalars),
+  };
+}
+
+interface Lowered {
+  readonly recipe: Recipe;
+  readonly procedure: Procedure;
+}
+
+/** Every kernel as a procedure. Of kernels that will be one function, one is lowered, and the others are it at other addresses. */
+function lowerKernels(program: string, schedule: Schedule, batch: number, options: CompileOptions): Lowered[] {
+  const names = new NameScope();
+  const context = loweringContext(schedule, batch, options.strictFloat ?? false);
+  const keys = schedule.kernels.map((kernel) => kernelKey(context, kernel));
+  const counts = new Map<string, number>();
+  for (const { text } of keys) counts.set(text, (counts.get(text) ?? 0) + 1);
+  const firsts = new Map<string, Lowered & { readonly key: KernelKey }>();
+  return schedule.kernels.map((kernel, k) => {
+    const key = keys[k]!;
+    const name = names.unique(kernelName(kernel));
+    const first = firsts.get(key.text);
+    if (first) return { recipe: first.recipe, procedure: relocate(schedule, kernel, first, key, name) };
+    const recipe = options.recipes === "naive" ? naive : chooseRecipe(schedule, kernel, caps[options.target], batch);
+    const made = lowerToLoops(context, kernel, recipe, name, key.text);
+    const plain =
+      recipe.tiles.size > 0 && lowerToLoops(context, kernel, { ...recipe, tiles: new Map() }, name, key.text);
+    const procedure = plain ? { ...made, naive: plain.body } : made;
+    if (counts.get(key.text)! >= leastCalls(program)) firsts.set(key.text, { recipe, procedure, key });
+    return { recipe, procedure };
+  });
+}
+
+/** The loops of an equal kernel over this one's operands. */
+function relocate(
+  schedule: Schedule,
+  kernel: Kernel,
+  first: Lowered & { readonly key: KernelKey },
+  key: KernelKey,
+  name: string,
+): Procedure {
+  const { procedure } = first;
+  const own = new Map(first.key.values.map((value, i) => [value, key.values[i]!]));
+  const streams = new Map(first.key.streams.map((stream, i) => [stream, key.streams[i]!]));
+  return {
+    ...procedure,
+    name,
+    doc: kernel.stages.map((stage) => stageText(schedule, stage)),
+    buffers: procedure.buffers.map((b) => ({ ...b, value: own.get(b.value)! })),
+    hosts: procedure.hosts.map((h) => ({ ...h, value: own.get(h.value)! })),
+    streams: procedure.streams.map((s) => ({ ...s, key: streams.get(s.key)! })),
+    origins: kernel.stages.flatMap((s) => s.origins),
   };
 }
 

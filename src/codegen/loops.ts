@@ -76,6 +76,8 @@ export type Loop =
 export interface Procedure {
   /** A safe identifier, unique in its program. */
   readonly name: string;
+  /** Equal for procedures that differ only in where their operands lie. */
+  readonly key: string;
   /** What it computes, for the comment above it. */
   readonly doc: readonly string[];
   readonly buffers: readonly Buffer[];

@@ -11,8 +11,14 @@ import type { Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
 import { shareSubexpressions } from "./share.ts";
 import { stageText } from "./stage-text.ts";
 
-export function lowerToLoops(context: LoweringContext, kernel: Kernel, recipe: Recipe, name: string): Procedure {
-  return new Lowering(context, kernel, recipe).run(name);
+export function lowerToLoops(
+  context: LoweringContext,
+  kernel: Kernel,
+  recipe: Recipe,
+  name: string,
+  key: string,
+): Procedure {
+  return { ...new Lowering(context, kernel, recipe).run(name), key };
 }
 
 class Lowering {
@@ -32,7 +38,7 @@ class Lowering {
     this.scalars = new KernelScalars(context, kernel);
   }
 
-  run(name: string): Procedure {
+  run(name: string): Omit<Procedure, "key"> {
     const added = this.kernel.stages.filter((s) => s.out.mode === "add");
     const body = [...added.flatMap((s) => this.zeros(s.out.value)), ...this.sharedLoops(0, [new Map()])];
     return {

@@ -3,7 +3,7 @@
 import { keyHash } from "../base/random.ts";
 import type { ValueId } from "../ir/stage.ts";
 import type { HostProgram } from "./host.ts";
-import type { Index, Loop, Place, Procedure, Scalar } from "./loops.ts";
+import type { Procedure } from "./loops.ts";
 import { bytesPer, type Plan, type Program } from "./plan.ts";
 
 /** One emitted function. */
@@ -41,7 +41,7 @@ interface Member {
 type HostedProgram = Program & { readonly host: HostProgram };
 
 /** Literal offsets are faster than arguments, so the training step keeps a kernel to itself unless it would repeat it this often. */
-const leastInStep = 3;
+export const leastCalls = (program: string): number => (program === "step" ? 3 : 2);
 
 export function shareKernels(
   programs: readonly HostedProgram[],
@@ -58,14 +58,14 @@ export function shareKernels(
         head: headOf(program, procedure, plan),
       };
       const place = program.name === "step" ? "step" : "other";
-      const shape = `${place} ${canonicalText(procedure)}`;
+      const shape = `${place} ${procedure.key}`;
       groups.set(shape, [...(groups.get(shape) ?? []), member]);
     }
   }
   const functions = new Map<string, SharedFunction>();
   const callOf = new Map<Procedure, KernelCall>();
   for (const [shape, members] of groups) {
-    const apart = shape.startsWith("step") && members.length < leastInStep;
+    const apart = members.length < leastCalls(shape.startsWith("step") ? "step" : "other");
     for (const same of apart ? members.map((m) => [m]) : [members]) {
       const first = same[0]!;
       const varies = first.head.map((_, i) => same.some((m) => m.head[i]![1] !== first.head[i]![1]));
@@ -99,70 +99,3 @@ function headOf(program: HostedProgram, procedure: Procedure, plan: Plan): Membe
     ...procedure.streams.map((s) => [s.a, keyHash(s.key)] as const),
   ];
 }
-
-/** The procedure with its names replaced by the order in which they occur: equal for kernels that differ only in names. */
-function canonicalText(procedure: Procedure): string {
-  const names = new Map<string, string>();
-  const rename = (name: string): string => {
-    let known = names.get(name);
-    if (known === undefined) {
-      known = `v${names.size}`;
-      names.set(name, known);
-    }
-    return known;
-  };
-  const head = [
-    procedure.buffers.map((b) => [rename(b.name), b.storage]),
-    procedure.hosts.map((h) => rename(h.name)),
-    procedure.streams.map((s) => [rename(s.a), rename(s.b)]),
-  ];
-  return JSON.stringify([head, procedure.body.map((loop) => renameLoop(loop, rename))]);
-}
-
-function renameLoop(loop: Loop, rename: (name: string) => string): Loop {
-  const scalar = (s: Scalar): Scalar => renameScalar(s, rename);
-  switch (loop.kind) {
-    case "for":
-      return {
-        ...loop,
-        from: scalar(loop.from),
-        to: scalar(loop.to),
-        variable: rename(loop.variable),
-        body: loop.body.map((inner) => renameLoop(inner, rename)),
-      };
-    case "let":
-    case "assign":
-      return { ...loop, value: scalar(loop.value), name: rename(loop.name) };
-    case "store":
-      return { ...loop, buffer: rename(loop.buffer), at: renamePlace(loop.at, rename), value: scalar(loop.value) };
-    case "if":
-      return { ...loop, condition: scalar(loop.condition), body: loop.body.map((inner) => renameLoop(inner, rename)) };
-    case "comment":
-      return loop;
-  }
-}
-
-function renameScalar(s: Scalar, rename: (name: string) => string): Scalar {
-  switch (s.kind) {
-    case "var":
-      return { ...s, name: rename(s.name) };
-    case "index":
-      return { ...s, index: renameIndex(s.index, rename) };
-    case "load":
-      return { ...s, buffer: rename(s.buffer), at: renamePlace(s.at, rename) };
-    case "call":
-      return { ...s, args: s.args.map((arg) => renameScalar(arg, rename)) };
-    default:
-      return s;
-  }
-}
-
-const renamePlace = (place: Place, rename: (name: string) => string): Place => ({
-  index: renameIndex(place.index, rename),
-  computed: place.computed.map((c) => ({ ...c, value: renameScalar(c.value, rename) })),
-});
-
-const renameIndex = (index: Index, rename: (name: string) => string): Index => ({
-  ...index,
-  terms: index.terms.map((t) => ({ ...t, variable: rename(t.variable) })),
-});

@@ -12,7 +12,8 @@ import type { Trainer } from "../../src/runtime/library.ts";
 import { perceptron } from "./hand-module.ts";
 import { loadUnit } from "./load.ts";
 
-const networks = [[10], [5, 3], [17, 1, 4]];
+// The last has layers enough for kernels that are one function.
+const networks = [[10], [5, 3], [17, 1, 4], [5, 5, 5, 5, 5, 3]];
 
 function fillInputs(trainer: Trainer, rows: number, classes: number): void {
   const { x, target } = trainer.inputs;
@@ -136,6 +137,14 @@ describe("emitted programs", () => {
     const fused = run(await trainerOf(module, { strictFloat: true }), module, 20, 7);
     const unfused = run(await trainerOf(module, { strictFloat: true, without: off }), module, 20, 7);
     expect(fused).toEqual(unfused);
+  });
+});
+
+describe("shared kernels", () => {
+  it("emit one function for equal layers, and code that grows with the kernels that differ", () => {
+    const functions = (layers: number): number =>
+      compile(perceptron([...Array.from({ length: layers }, () => 5), 3]), { target: "ts" }).kernels.functions.length;
+    expect(functions(12)).toBe(functions(6));
   });
 });
 

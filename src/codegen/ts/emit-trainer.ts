@@ -70,12 +70,16 @@ const rowsMethod = (name: string, doc: string) => ({
   returnType: "void",
 });
 
-/** Further models are methods by their own name, unless an ordinary method has it. */
-function entryNames(unit: Unit): { name: string; method: string; program: string }[] {
+/**
+ * Further models are methods by their own name, unless an ordinary method has it. The function behind a method has a name of its
+ * own: a model may be called like a word of JavaScript.
+ */
+function entryNames(unit: Unit): { name: string; method: string; fn: string; program: string }[] {
   const own = new Set(["inputs", "scalars", "index", "read", "write", "step", "evaluate", "predict"]);
   return unit.module.entries.map(({ name }) => ({
     name,
     method: own.has(name) ? `run_${name}` : name,
+    fn: `call_model_${name}`,
     program: `entry:${name}`,
   }));
 }
@@ -181,7 +185,7 @@ export function methods(unit: Unit): StatementDoc[] {
     call("step", "step"),
     call("evaluate", "evaluate"),
     call("predict", "predict"),
-    ...entryNames(unit).map(({ method, program }) => call(method, program)),
+    ...entryNames(unit).map(({ fn, program }) => call(fn, program)),
     ...(dense ? [] : [compactDoc]),
     {
       kind: "function",
@@ -261,7 +265,7 @@ export function methods(unit: Unit): StatementDoc[] {
         `return { inputs, scalars, index: { ${index.join(", ")} }, read, write, step, evaluate, predict${entryNames(
           unit,
         )
-          .map((e) => `, ${e.method}`)
+          .map((e) => `, ${objectKey(e.method)}: ${e.fn}`)
           .join("")} };`,
       ],
     },
