@@ -34,7 +34,7 @@ export const models: readonly ModelCase[] = [
 /** Rows of data that can be learnt: the class of a row shows in its numbers. */
 export function madeRows(
   module: Module,
-  count = 800,
+  count = 3300,
 ): Map<string, { shape: number[]; values: number[]; whole: boolean }> {
   const numbers = new Integers(7, 0);
   const labels = Array.from({ length: count }, () => numbers.below(10));

@@ -10,7 +10,7 @@ import { dependenceOf } from "../rows.ts";
 import { atom, level, type Piece, torchType } from "./expressions.ts";
 import helpersText from "./helpers.py";
 import runtimeText from "./runtime.py";
-import { type Place, Statements } from "./statements.ts";
+import { gradientTargets, type Place, Statements } from "./statements.ts";
 import { printUpdates } from "./updates.ts";
 import { PythonScope, pythonComment, pythonNumber, pythonString, pythonTuple } from "./words.ts";
 
@@ -41,8 +41,8 @@ export function printPyTorch(module: Module, source: string): PyTorchFile {
     init: module.init,
   };
   const names = namesOf(module);
-  const forward = forwardMethod(module, graphs.step, names, helpers, "forward");
-  const evaluated = forwardMethod(module, graphs.evaluate, names, helpers, "evaluate");
+  const forward = forwardMethod(module, graphs.step, names, helpers);
+  const evaluated = forwardMethod(module, graphs.evaluate, names, helpers);
   // Without dropout and the like, training and evaluation are one text.
   const isOne = forward.lines.join("\n") === evaluated.lines.join("\n");
   const body = isOne
@@ -169,7 +169,7 @@ interface Forward {
   readonly lines: readonly string[];
 }
 
-function forwardMethod(module: Module, graph: Graph, names: Names, helpers: Set<string>, kind: string): Forward {
+function forwardMethod(module: Module, graph: Graph, names: Names, helpers: Set<string>): Forward {
   const scope = new PythonScope(["states"]);
   const columns = columnNames(module.columns, scope);
   const inputs = module.columns.filter(({ role }) => role === "input").map(({ name }) => columns.get(name)!);
@@ -198,12 +198,20 @@ function forwardMethod(module: Module, graph: Graph, names: Names, helpers: Set<
     ...rest.lines,
     `return ${tensorText(rest.values.get(loss)!)}, ${pythonTuple(shown)}, {${states.join(", ")}}`,
   ];
-  const all = [...preamble(lines, module.columns, columns), ...lines];
+  const variables = [...gradientTargets(graph)].flatMap(
+    (id) => columns.get(String(graph.nodes[id]!.attrs["name"])) ?? [],
+  );
+  if (variables.length > 0) helpers.add("variable");
+  const all = [
+    ...preamble(lines, module.columns, columns),
+    ...variables.map((name) => `${name} = variable(${name})`),
+    ...lines,
+  ];
   const parameters = [...inputs, ...targets.map((name) => `${name}=None`)];
   return {
     signature: [...parameters, "predict=False"].join(", "),
     call: [...inputs, ...targets, "predict"].join(", "),
-    lines: kind === "forward" ? all : all,
+    lines: all,
   };
 }
 

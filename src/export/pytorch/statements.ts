@@ -41,17 +41,26 @@ export function neededFor(graph: Graph, roots: Iterable<NodeId>, given: Readonly
   return needed;
 }
 
+/** What gradients are taken by, but for parameters and marked variables, which are variables already. */
+export function gradientTargets(graph: Graph): ReadonlySet<NodeId> {
+  const targets = graph.nodes.flatMap(({ op, inputs }) => (op === "grad" ? [inputs[1]!] : []));
+  return new Set(targets.filter((id) => !["param", "variable"].includes(graph.nodes[id]!.op)));
+}
+
 /** Prints graphs into one function after another; values that an earlier call named are known to later ones. */
 export class Statements {
   private readonly graph: Graph;
   private readonly place: Place;
   private readonly pieces = new Map<NodeId, Piece>();
   private lastLine: string | undefined;
+  /** Values that the model itself takes gradients by: each must be a variable to PyTorch. */
+  private readonly variables: ReadonlySet<NodeId>;
 
   constructor(graph: Graph, place: Place) {
     this.graph = graph;
     this.place = place;
     for (const [id, piece] of place.given) this.pieces.set(id, piece);
+    this.variables = gradientTargets(graph);
   }
 
   /** Statements for `roots` as far as they are not known yet; `names` are wished for. */
@@ -63,7 +72,7 @@ export class Statements {
     const consumers = this.soleConsumers(needed);
     for (const node of nodes) {
       if (!needed[node.id] || this.pieces.has(node.id)) continue;
-      const piece = this.piece(node);
+      const piece = this.variables.has(node.id) ? this.asVariable(this.piece(node)) : this.piece(node);
       const wanted = names.get(node.id) ?? this.label(node);
       const isSmall = (piece.host && node.inputs.length === 0) || node.op === "rows" || node.op === "const";
       const isOneUse = uses[node.id] === 1 && piece.text.length <= longest;
@@ -106,6 +115,11 @@ export class Statements {
       if (needed[node.id]) for (const input of node.inputs) found.set(input, node);
     }
     return found;
+  }
+
+  private asVariable({ text }: Piece): Piece {
+    this.place.helpers.add("variable");
+    return atom(`variable(${text})`);
   }
 
   private label({ origins }: Node): string | undefined {
