@@ -91,7 +91,7 @@ class Reader {
       case "\\mathrm":
         return `<mi mathvariant="normal">${escapeXml(this.plain())}</mi>`;
       case "\\text":
-        return `<mtext>${escapeXml(this.plain())}</mtext>`;
+        return `<mtext>${escapeXml(this.plain())}\u00a0</mtext>`;
       case "\\mathbf":
         return `<mn class="bold">${escapeXml(this.plain())}</mn>`;
       case "\\begin{cases}":
