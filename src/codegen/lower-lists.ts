@@ -1,9 +1,9 @@
 // Lists of non-zeros as loops: making one, making one from the other, and running over one.
 import { type Affine, isAffine, type ValueId } from "../ir/stage.ts";
 import { addIndex } from "./indexes.ts";
-import { constantIndex, countedLoop, indexScalar, type Loop, type Scalar } from "./loops.ts";
-import type { Element, KernelScalars, Point } from "./lower-scalars.ts";
-import type { PlacedStage } from "./schedule.ts";
+import { constantIndex, countedLoop, type Index, indexScalar, type Loop, type Scalar } from "./loops.ts";
+import { bytesInWords, type Element, type KernelScalars, type Point } from "./lower-scalars.ts";
+import type { PlacedStage, Schedule } from "./schedule.ts";
 
 /** The points of a list, in order; the axis variable is read from it. */
 export function overList(
@@ -55,27 +55,80 @@ function entryOf(
 }
 
 /** The points of the scan axis at which the body holds, one after the other. */
-export function makeList(scalars: KernelScalars, stage: PlacedStage, point: Point): Loop[] {
+export function makeList(schedule: Schedule, scalars: KernelScalars, stage: PlacedStage, point: Point): Loop[] {
   const scan = stage.axes.find((a) => a.kind === "scan")!;
   const places = stage.out.at.filter(isAffine);
   const count = scalars.names.unique("count");
   const counted: Scalar = { kind: "var", name: count, dtype: "i32" };
   const entry = entryOf(scalars, stage.out.value, places, point, count);
   const length = scalars.place(stage.filter!.counts, places, point);
+  const test: Loop = {
+    kind: "if",
+    condition: scalars.scalar(stage.body, point),
+    body: [
+      { kind: "store", buffer: entry.buffer, at: entry.place, value: scalars.axis(scan.id), add: false },
+      { kind: "assign", name: count, value: nextOf(count) },
+    ],
+  };
+  const variable = scalars.variables.get(scan.id)!;
+  const column = bytesInWords(schedule, stage);
+  const loops =
+    column === undefined
+      ? countedLoop(variable, scan.extent, [test])
+      : wordLoops(schedule, scalars, { column, places, variable, point, test });
   return [
     { kind: "let", name: count, mutable: true, value: indexScalar(constantIndex(0)) },
-    ...countedLoop(scalars.variables.get(scan.id)!, scan.extent, [
-      {
-        kind: "if",
-        condition: scalars.scalar(stage.body, point),
-        body: [
-          { kind: "store", buffer: entry.buffer, at: entry.place, value: scalars.axis(scan.id), add: false },
-          { kind: "assign", name: count, value: nextOf(count) },
-        ],
-      },
-    ]),
+    ...loops,
     { kind: "store", buffer: length.buffer, at: length.place, value: counted, add: false },
   ];
+}
+
+interface WordScan {
+  readonly column: ValueId;
+  readonly places: readonly Affine[];
+  readonly variable: string;
+  readonly point: Point;
+  readonly test: Loop;
+}
+
+/** Looks at the bytes of those words only that are not all zeros. */
+function wordLoops(
+  schedule: Schedule,
+  scalars: KernelScalars,
+  { column, places, variable, point, test }: WordScan,
+): Loop[] {
+  const { shape } = schedule.values[column]!.type;
+  const words = (shape.at(-1) as number) / 4;
+  const w = scalars.names.unique("w");
+  const row = scalars.place(column, [...places, { const: 0, terms: [] }], point).place.index;
+  const inWords: Index = {
+    const: row.const / 4,
+    rows: 0,
+    terms: [...row.terms.map((t) => ({ variable: t.variable, mul: (t.mul as number) / 4 })), { variable: w, mul: 1 }],
+  };
+  const word: Scalar = {
+    kind: "load",
+    buffer: scalars.words(column).name,
+    at: { index: inWords, computed: [] },
+    dtype: "i32",
+  };
+  const first: Index = { const: 0, rows: 0, terms: [{ variable: w, mul: 4 }] };
+  return countedLoop(w, words, [
+    {
+      kind: "if",
+      condition: { kind: "call", fn: "ne", dtype: "bool", args: [word, { kind: "num", value: 0, dtype: "i32" }] },
+      body: [
+        {
+          kind: "for",
+          variable,
+          from: indexScalar(first),
+          to: indexScalar({ ...first, const: 4 }),
+          step: 1,
+          body: [test],
+        },
+      ],
+    },
+  ]);
 }
 
 /** The same from the list along the other dimension: visits only what is in it. */

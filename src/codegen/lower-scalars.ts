@@ -2,7 +2,7 @@
 // Knows values and names; knows no loops.
 import { type Affine, type AxisId, type Expr, type Guard, isAffine, type ValueId } from "../ir/stage.ts";
 import { type DType, type Storage, typeText } from "../ir/types.ts";
-import { exprsOf, readsOf, visitExpr, writesOf } from "./expr.ts";
+import { axisOf, exprsOf, readsOf, visitExpr, writesOf } from "./expr.ts";
 import { addIndex, scaleIndex } from "./indexes.ts";
 import {
   type Buffer,
@@ -31,7 +31,8 @@ export interface Element {
 export class KernelScalars {
   readonly variables = new Map<AxisId, string>();
   readonly names = new NameScope();
-  readonly buffers = new Map<ValueId, Buffer>();
+  private readonly buffers = new Map<ValueId, Buffer>();
+  private readonly wordViews = new Map<ValueId, Buffer>();
   readonly hosts = new Map<ValueId, HostRead>();
   readonly streams = new Map<string, Stream>();
   /** Values that live in a variable only. */
@@ -58,6 +59,8 @@ export class KernelScalars {
         });
       }
       for (const value of [...readsOf(stage), ...writesOf(stage)]) this.declare(value);
+      const column = bytesInWords(context.schedule, stage);
+      if (column !== undefined) this.words(column);
     }
     // Inner loops of different stages stand one after the other and may share names; those of one stage may not, and an
     // axis that an earlier stage has too is named already.
@@ -158,6 +161,26 @@ export class KernelScalars {
     return { buffer: this.buffer(id).name, place: { index, computed } };
   }
 
+  /** A column of bytes as words of four, by which a run of zeros is passed over at once. */
+  words(id: ValueId): Buffer {
+    const known = this.wordViews.get(id);
+    if (known) return known;
+    const { name } = this.schedule.values[id]!;
+    const made: Buffer = {
+      name: this.names.unique(`${name}_words`),
+      value: id,
+      storage: "i32",
+      comment: "the same, four bytes a word",
+    };
+    this.wordViews.set(id, made);
+    return made;
+  }
+
+  /** All views of the arena that the kernel needs. */
+  get views(): Buffer[] {
+    return [...this.buffers.values(), ...this.wordViews.values()];
+  }
+
   buffer(id: ValueId): Buffer {
     const owner = storageOf(this.schedule, id);
     // The old and the new value of a slot lie in the same place.
@@ -189,6 +212,21 @@ export class KernelScalars {
     }
     return index;
   }
+}
+
+/**
+ * The column of a list that can be made word by word: bytes that are tested for zero along their last dimension, whose rows are
+ * whole words.
+ */
+export function bytesInWords(schedule: Schedule, stage: PlacedStage): ValueId | undefined {
+  const scan = stage.axes.find((a) => a.kind === "scan");
+  if (!stage.filter || stage.sparse || !scan || stage.body.kind !== "call" || stage.body.fn !== "ne") return undefined;
+  const [read] = stage.body.args;
+  if (read?.kind !== "load" || read.guard) return undefined;
+  const { type } = schedule.values[read.of]!;
+  const last = type.shape.at(-1);
+  const isLast = axisOf(read.at.at(-1)!) === scan.id && typeof last === "number" && last % 4 === 0;
+  return type.dtype === "u8" && isLast ? read.of : undefined;
 }
 
 const madeKey = (id: ValueId, point: Point): string => `${id}@${[...point].map(([a, d]) => `${a}:${d}`).join(",")}`;

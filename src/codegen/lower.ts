@@ -44,7 +44,7 @@ class Lowering {
     return {
       name,
       doc: this.kernel.stages.map((stage) => stageText(this.schedule, stage)),
-      buffers: [...this.scalars.buffers.values()],
+      buffers: this.scalars.views,
       hosts: [...this.scalars.hosts.values()],
       streams: [...this.scalars.streams.values()],
       body: shareSubexpressions(body, this.scalars.names.taken),
@@ -117,7 +117,7 @@ class Lowering {
   private stage(stage: PlacedStage, points: readonly Point[]): Loop[] {
     if (stage.filter)
       return points.flatMap((p) =>
-        stage.sparse ? transposeList(this.scalars, stage, p) : makeList(this.scalars, stage, p),
+        stage.sparse ? transposeList(this.scalars, stage, p) : makeList(this.schedule, this.scalars, stage, p),
       );
     const rest = stage.axes.slice(this.kernel.shared);
     const parallel = rest.filter((a) => a.kind === "parallel");
