@@ -34,6 +34,14 @@ export const entry = <P>(definition: Entry<P>): Entry<P> => definition;
 
 type FactsOf<E> = E extends Entry<infer P> ? P : never;
 
+/** Longest message: what it quotes of a file may be of any length. */
+const longest = 600;
+
+const cut = (text: string): string =>
+  text.length <= longest ? text : `${text.slice(0, longest / 2)} … ${text.slice(-longest / 2)}`;
+
+const cutIfAny = (text: string | undefined): string | undefined => (text === undefined ? undefined : cut(text));
+
 /** Makes a diagnostic from an entry. Entries are kept in `diagnostics/*.ts`, one object per phase, keyed by code. */
 export function diagnose<C extends Record<string, Entry<never>>, K extends keyof C & string>(
   catalogue: C,
@@ -46,8 +54,8 @@ export function diagnose<C extends Record<string, Entry<never>>, K extends keyof
   return {
     code,
     severity: found.severity,
-    message: found.message(facts),
-    help: found.help?.(facts),
+    message: cut(found.message(facts)),
+    help: cutIfAny(found.help?.(facts)),
     span,
     notes,
   };

@@ -24,7 +24,7 @@ export const defaultLimits: Limits = {
   maxSource: MiB,
   maxNesting: 100,
   maxRounds: 100_000,
-  maxNodes: 65_536,
+  maxNodes: 50_000,
   maxArena: 2 * GiB,
   maxOutput: 64 * MiB,
 };
@@ -66,7 +66,7 @@ export function withLimits(program: Command): Command {
   add("--max-source <BYTES>", "length of a model file", bytes, maxSource, "1MiB");
   add("--max-nesting <K>", `brackets within brackets, up to ${deepest}`, wholeUpTo(deepest), maxNesting, "100");
   add("--max-rounds <K>", "rounds of all loops together", count, maxRounds, "100000");
-  add("--max-nodes <K>", "operations of an unrolled program", count, maxNodes, "65536");
+  add("--max-nodes <K>", "operations of an unrolled program", count, maxNodes, "50000");
   add("--max-arena <BYTES>", "memory that a compiled program works in", bytes, maxArena, "2GiB");
   add("--max-output <BYTES>", "length of an emitted file", bytes, maxOutput, "64MiB");
   return program;

@@ -41,7 +41,7 @@ export const defaultLimits: Limits = {
   calls: 100,
   rounds: 100_000,
   // A thousand dense layers with Adam are 38,000.
-  nodes: 65_536,
+  nodes: 50_000,
   bytes: 2 ** 31,
 };
 
