@@ -202,7 +202,8 @@ export class Pass {
   readonly counts = new Map<string, number>();
   /** Whether bindings are noted for tools: once, in the first graph. */
   records = false;
-  private tooLarge = false;
+  /** The limit on nodes was met, and is reported: what would follow is not looked at. */
+  tooLarge = false;
 
   constructor(session: Session, role: Role, place: string, training: boolean) {
     this.session = session;
