@@ -18,7 +18,17 @@ const { values, positionals } = parseArgs({
 function stepsPerSecond(file, processes) {
   let best = 0;
   for (let k = 0; k < Number(values.repeat); k++) {
-    const argv = [file, "--threads", "1", "--max-steps", values.steps, "--nproc", String(processes)];
+    const argv = [
+      file,
+      "--threads",
+      "1",
+      "--epochs",
+      "1000",
+      "--max-steps",
+      values.steps,
+      "--nproc",
+      String(processes),
+    ];
     if (values["data-dir"]) argv.push("--data-dir", values["data-dir"]);
     if (values.data) argv.push("--data", values.data);
     const { status, stdout, stderr } = spawnSync(values.python, argv, { encoding: "utf8" });

@@ -35,10 +35,13 @@ function typed({ w, node, number }: OpSite, value: number): string {
 /** Reductions take their axes as an attribute up to opset 17, the sum as an input. */
 const reduce =
   (op: string): Write =>
-  ({ w, node, args }) => {
+  ({ w, node, inputs, args }) => {
     const axes = axesOf(node);
     if (axes.length === 0) return args[0]!;
-    if (op === "ReduceSum") return w.add(op, [args[0]!, w.wholes(axes)], { keepdims: keeps(node) });
+    if (op === "ReduceSum") {
+      const counted = inputs[0]!.type.dtype === "bool" ? w.add("Cast", [args[0]!], { to: castTo.i32 }) : args[0]!;
+      return w.add(op, [counted, w.wholes(axes)], { keepdims: keeps(node) });
+    }
     return w.add(op, [args[0]!], { axes, keepdims: keeps(node) });
   };
 
@@ -362,9 +365,9 @@ export const operators: ReadonlyMap<string, Write> = new Map<string, Write>([
     "pad",
     (site) => {
       const { w, node, args } = site;
-      const { pairs, value } = node.attrs as unknown as { pairs: readonly (readonly number[])[]; value: number };
+      const { pairs, value } = node.attrs as unknown as { pairs: readonly (readonly Dim[])[]; value: number };
       const ends = [...pairs.map(([low]) => low!), ...pairs.map(([, high]) => high!)];
-      return w.add("Pad", [args[0]!, w.wholes(ends), typed(site, value)]);
+      return w.add("Pad", [args[0]!, w.shape(ends), typed(site, value)]);
     },
   ],
   ["concat", ({ w, node, args }) => w.add("Concat", args, { axis: node.attrs["axis"] as number })],

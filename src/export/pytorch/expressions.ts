@@ -169,6 +169,7 @@ function einsum(site: Site): Piece {
 function transpose(site: Site): Piece {
   const perm = site.node.attrs["perm"] as readonly number[];
   const x = tensor(site, 0);
+  if (perm.length === 0) return site.args[0]!;
   const last = perm.length - 1;
   const swapsLast = last >= 1 && perm.every((axis, k) => axis === (k === last ? last - 1 : k === last - 1 ? last : k));
   if (swapsLast) return atom(last === 1 ? `${x}.T` : `${x}.transpose(-1, -2)`);
@@ -211,9 +212,9 @@ function slice(site: Site): Piece {
 }
 
 function pad(site: Site): Piece {
-  const { pairs, value } = site.node.attrs as unknown as { pairs: readonly (readonly number[])[]; value: number };
+  const { pairs, value } = site.node.attrs as unknown as { pairs: readonly (readonly Dim[])[]; value: number };
   const { dtype } = site.node.type;
-  const flat = pythonTuple(pairs.toReversed().flat().map(String));
+  const flat = pythonTuple(pairs.toReversed().flat().map(site.size));
   if (pairs.length === 0) return site.args[0]!;
   const x = tensor(site, 0);
   if (dtype === "bool") return atom(`F.pad(${x}.int(), ${flat}, value=${value}).bool()`);
