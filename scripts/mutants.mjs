@@ -18,6 +18,7 @@ const plans = "test/proof/plans.test.ts";
 const random = "test/random/corpus.test.ts";
 const equations = "test/proof/grad.test.ts";
 const differences = "test/proof/check-grad.test.ts";
+const identities = "test/proof/identities.test.ts";
 const numbers = "test/base/random.test.ts";
 
 const mutant = (name, file, from, to, ...tests) => ({ name, file: `src/${file}`, from, to, tests });
@@ -258,7 +259,7 @@ export const mutants = [
     "isConstant(r, a, 0)",
     rules,
     scale,
-    "test/proof/identities.test.ts",
+    identities,
   ),
   mutant(
     "transposes into labels: the wrong way",
@@ -307,11 +308,12 @@ export const mutants = [
     randomPasses,
   ),
   mutant(
-    "safe forms: the maximum over other axes",
+    "log of a sigmoid: the other side",
     "ir/passes/stabilise.ts",
-    "return found !== undefined && uncut(r, found.of) === x && sameAxes(found.axes, axes);",
-    "return found !== undefined && uncut(r, found.of) === x;",
+    "return z === undefined ? undefined : negative(r, z);",
+    "return z;",
     stabilise,
+    identities,
     randomPasses,
   ),
   mutant(
@@ -320,6 +322,7 @@ export const mutants = [
     "return found && isConstant(r, found.rest, 1) ? found.found : undefined;",
     "return found ? found.found : undefined;",
     stabilise,
+    identities,
     randomPasses,
   ),
   // Interning and naming.
@@ -336,7 +339,7 @@ export const mutants = [
     "ir/graph.ts",
     'return Object.is(value, -0) ? "-0" : String(value);',
     "return String(value);",
-    "test/proof/identities.test.ts",
+    identities,
     interpreter,
   ),
   // Random numbers.

@@ -1,4 +1,4 @@
-// `npm run mutate [-- --only WORD] [--workers K]`: plants one bug at a time in a scratch copy of this project and runs the tests
+// `npm run mutate [-- --only WORD] [--from PLACE] [--workers K]`: plants one bug at a time in a scratch copy of this project and runs the tests
 // that should notice. Prints killed or survived for each; fails where one survives or where its text is no longer there.
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -8,7 +8,11 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { mutants } from "./mutants.mjs";
 
-const options = { only: { type: "string", default: "" }, workers: { type: "string", default: "1" } };
+const options = {
+  only: { type: "string", default: "" },
+  from: { type: "string", default: "0" },
+  workers: { type: "string", default: "1" },
+};
 const { values } = parseArgs({ options });
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: root }).toString().split("\0");
@@ -32,7 +36,7 @@ function scratchCopy() {
 /** Whether a test file passes in a copy. */
 function passes(folder, test) {
   const vitest = path.join(root, "node_modules/vitest/vitest.mjs");
-  const args = [vitest, "run", "--bail=1", "--reporter=dot", test];
+  const args = [vitest, "run", "--bail=1", "--reporter=dot", `--testTimeout=${longest}`, test];
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, { cwd: folder, stdio: "ignore", timeout: longest });
     child.on("exit", (code) => resolve(code === 0));
@@ -65,7 +69,7 @@ async function verdictOf(folder, { file, from, to, tests }) {
   }
 }
 
-const queue = mutants.filter(({ name }) => name.includes(values.only));
+const queue = mutants.slice(Number(values.from)).filter(({ name }) => name.includes(values.only));
 const planted = queue.length;
 let killed = 0;
 async function work() {

@@ -24,6 +24,23 @@ describe("rewriting", () => {
   });
 });
 
+describe("safe forms", () => {
+  const x = [-1.5, 0.2, 2.5];
+  const expectNear = (expression: string, f: (v: number) => number): void => {
+    for (const [k, value] of optimised(expression, x).entries()) expect(value).toBeCloseTo(f(x[k]!), 12);
+  };
+  it("are not seen where a constant is another", () => {
+    expectNear("log(2 + exp(x))", (v) => Math.log(2 + Math.exp(v)));
+    expectNear("1 / (2 + exp(-x))", (v) => 1 / (2 + Math.exp(-v)));
+    expectNear("log(2 - 1 / (1 + exp(-x)))", (v) => Math.log(2 - 1 / (1 + Math.exp(-v))));
+  });
+  it("keep signs", () => {
+    expectNear("log(1 / (1 + exp(-x)))", (v) => -Math.log1p(Math.exp(-v)));
+    expectNear("log(1 - 1 / (1 + exp(-x)))", (v) => -Math.log1p(Math.exp(v)));
+    expectNear("log(1 / (1 + exp(x))) + log(1 + exp(x))", () => 0);
+  });
+});
+
 describe("interning", () => {
   it("keeps -0 and 0, and the infinities, apart", () => {
     const b = new Builder(opTable);

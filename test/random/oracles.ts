@@ -1,5 +1,6 @@
 // What must hold of any model: the emitted program computes what the interpreter computes, whatever passes, recipes and reuse
 // are on, and however the model is spelled.
+import { keyHash, mix } from "../../src/base/random.ts";
 import { type CompileOptions, compile as compileUnit } from "../../src/codegen/compile.ts";
 import { schedulePasses } from "../../src/codegen/passes/pipeline.ts";
 import { emitModule } from "../../src/codegen/ts/emit.ts";
@@ -21,14 +22,16 @@ const origin = { role: "forward" } as const;
 const rate = 0.25;
 const seed = 11;
 
-/** Numbers in -1.3..1.3, exact in f32, no two of a tensor equal. */
+/**
+ * Numbers in -1.3..1.3, exact in f32, without a pattern: where values form one, means and differences of them tie exactly, and
+ * rounding picks the winner of a minimum.
+ */
 export function leafValues({ name, dtype, shape, classes }: Leaf, rows: number): number[] {
-  const count = countAt(shape, rows);
-  const shift = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0);
-  return Array.from({ length: count }, (_, i) => {
-    if (dtype === "i32") return (i * 5 + shift) % (classes ?? 3);
-    if (dtype === "u8") return (i * 37 + shift * 11) % 256;
-    return Math.fround((((i * 389 + shift * 71) % 997) - 498) / 383);
+  const bits = (i: number): number => mix(mix(i + 1) ^ keyHash(name));
+  return Array.from({ length: countAt(shape, rows) }, (_, i) => {
+    if (dtype === "i32") return bits(i) % (classes ?? 3);
+    if (dtype === "u8") return bits(i) % 256;
+    return Math.fround((bits(i) / 2 ** 32 - 0.5) * 2.6);
   });
 }
 
