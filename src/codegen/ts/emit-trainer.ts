@@ -58,10 +58,15 @@ export function trainerInterface(unit: Unit): StatementDoc {
       ),
       rowsMethod("evaluate", "Loss, metrics and outputs; changes no parameter and no state."),
       rowsMethod("predict", "Outputs alone; targets are not read."),
-      ...entryNames(unit).map(({ name, method }) => rowsMethod(method, `Outputs of the model ${comment(name)}.`)),
+      ...entryNames(unit).map(({ name, method }) =>
+        rowsMethod(typeKey(method), `Outputs of the model ${comment(name)}.`),
+      ),
     ],
   };
 }
+
+/** In a type, `new(…)` would be what constructs, and no method. */
+const typeKey = (name: string): string => (name === "new" ? quote(name) : name);
 
 const rowsMethod = (name: string, doc: string) => ({
   docs: [doc],
