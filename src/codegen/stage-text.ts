@@ -41,7 +41,7 @@ export function stageText(schedule: Schedule, stage: PlacedStage): string {
       case "index":
         return placeText(e.at, axisNames);
       case "size":
-        return dimText(e.dim);
+        return level > 5 && typeof e.dim !== "number" && e.dim.perRow !== 1 ? `(${dimText(e.dim)})` : dimText(e.dim);
       case "acc":
         return level > 0 ? `(${reduction})` : reduction;
       case "gather":
