@@ -18,7 +18,6 @@ const plans = "test/proof/plans.test.ts";
 const random = "test/random/corpus.test.ts";
 const equations = "test/proof/grad.test.ts";
 const differences = "test/proof/check-grad.test.ts";
-const stale = "test/proof/stale-views.test.ts";
 const points = "test/proof/points.test.ts";
 const identities = "test/proof/identities.test.ts";
 const numbers = "test/base/random.test.ts";
@@ -368,15 +367,6 @@ export const mutants = [
     "if (inBody && !samePlace) unsafe = true;",
     hazards,
     random,
-  ),
-  mutant(
-    "stale views: an old value read under another shape is not seen",
-    "codegen/order.ts",
-    "const owner = storageOf(schedule, value);",
-    "const owner = schedule.values[value]!;",
-    hazards,
-    random,
-    stale,
   ),
   mutant(
     "lifetimes end with the first reader",
