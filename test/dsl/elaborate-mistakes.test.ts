@@ -103,7 +103,8 @@ model net(x: [N, 4]) { network(x) }
 describe("hostile files", () => {
   const safely = (text: string): string[] => codes(text);
   it("of long chains, wide sums and deep calls neither overflow nor hang", () => {
-    expect(safely(`model m(x: []) { x${" + x".repeat(50_000)} }\n`)).toEqual([]);
+    expect(safely(`model m(x: []) { x${" + x".repeat(40_000)} }\n`)).toEqual([]);
+    expect(safely(`model m(x: []) { x${" + x".repeat(60_000)} }\n`)).toEqual(["limit/nodes"]);
     expect(safely(`model m(x: []) { x${" |> relu".repeat(20_000)} }\n`)).toEqual([]);
     const chain = Array.from({ length: 5000 }, (_, i) => `fn f${i}(x) = ${i === 0 ? "x" : `f${i - 1}(x)`}\n`).join("");
     expect(safely(`${chain}model m(x: []) { f50(x) }\n`)).toEqual([]);
