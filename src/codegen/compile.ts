@@ -117,6 +117,9 @@ function compileProgram(
     if (pass.required || !options.without?.has(pass.name))
       schedule = pass.run(schedule, { batch, strictFloat: options.strictFloat ?? false, zeros });
   }
+  // A new arena is all zeros: parameters that start there need no code.
+  if (name === "init")
+    schedule = { ...schedule, kernels: schedule.kernels.filter((kernel) => !fillsWithZeros(kernel)) };
   const lowered = lowerKernels(name, schedule, batch, options);
   const procedures = lowered.map((l) => l.procedure);
   return {
@@ -128,6 +131,9 @@ function compileProgram(
     host: hostProgram(schedule, procedures, scalars),
   };
 }
+
+const fillsWithZeros = ({ stages }: Kernel): boolean =>
+  stages.every(({ body, reduce, epilogue }) => !reduce && !epilogue && body.kind === "num" && Object.is(body.value, 0));
 
 interface Lowered {
   readonly recipe: Recipe;

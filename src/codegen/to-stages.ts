@@ -26,6 +26,8 @@ class Staging {
   /** What reading a node means: a value, or an expression that needs none. */
   private readonly meaning = new Map<NodeId, ValueId | { readonly inline: Expr }>();
   private readonly hostNodes = new Set<NodeId>();
+  /** Nodes whose every element is one number: a copy of them needs no reading. */
+  private readonly constants = new Map<NodeId, Expr>();
 
   constructor(graph: Graph, ops: OpTable) {
     this.graph = graph;
@@ -172,6 +174,8 @@ class Staging {
     const out = this.addValue(this.nameOf(node, home), node.type, home, node);
     for (const stage of stages) {
       const resolved = this.resolveStage(stage, node.inputs, tempIds);
+      if (stages.length === 1 && resolved.body.kind === "num" && !resolved.reduce)
+        this.constants.set(node.id, resolved.body);
       const target = stage.out.value === OUT ? out : tempIds[-2 - stage.out.value]!;
       this.addStage({ ...resolved, out: { ...resolved.out, value: target } }, node);
     }
@@ -241,15 +245,17 @@ class Staging {
   private copyTo(node: Node, name: string, home: Home): ValueId {
     const axes = axesOf(node.type.shape);
     const id = this.addValue(name, node.type, home, node);
-    const body = this.resolve(
-      load(
-        0,
-        axes.map((a) => at(a.id)),
-        exprType(node.type),
-      ),
-      [node.id],
-      [],
-    );
+    const body =
+      this.constants.get(node.id) ??
+      this.resolve(
+        load(
+          0,
+          axes.map((a) => at(a.id)),
+          exprType(node.type),
+        ),
+        [node.id],
+        [],
+      );
     this.addStage(
       { axes, body, out: { value: id, at: axes.map((a) => at(a.id)), mode: "set" } },
       { ...node, op: "copy" },
