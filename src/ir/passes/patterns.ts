@@ -2,8 +2,14 @@
 // Reads nodes and makes none, except where a name says so.
 import type { Node, NodeId } from "../graph.ts";
 import { keptShape } from "../ops/build.ts";
+import { opTable } from "../ops/table.ts";
 import { type Dim, productOf, type Shape, sameDim, sameShape } from "../types.ts";
 import type { Rewriter } from "./rewrite.ts";
+
+/** Ops that work element by element, as their records say. */
+export const elementwiseOps: readonly string[] = [...opTable.values()]
+  .filter((op) => op.elementwise)
+  .map((op) => op.name);
 
 /** The number that every element is, if that is known: a constant, or one spread over a shape. */
 export function constantOf(r: Rewriter, id: NodeId): number | undefined {

@@ -4,7 +4,7 @@ import type { Node, NodeId } from "../../graph.ts";
 import { runOp } from "../../interpret.ts";
 import { full } from "../../ops/layout.ts";
 import { sameShape, sameType } from "../../types.ts";
-import { constantOf, isConstant, isFloat, isScalar } from "../patterns.ts";
+import { constantOf, elementwiseOps, isConstant, isFloat, isScalar } from "../patterns.ts";
 import type { Rewrite, Rewriter } from "../rewrite.ts";
 import {
   combine,
@@ -24,44 +24,6 @@ const spreadTo = (r: Rewriter, x: NodeId, node: Node): NodeId | undefined => {
   return sameShape(r.type(x).shape, node.type.shape) ? x : r.node("broadcast", [x], { shape: node.type.shape });
 };
 
-const folded = [
-  "add",
-  "sub",
-  "mul",
-  "div",
-  "mod",
-  "pow",
-  "maximum",
-  "minimum",
-  "neg",
-  "abs",
-  "exp",
-  "expm1",
-  "log",
-  "log1p",
-  "sqrt",
-  "rsqrt",
-  "tanh",
-  "sin",
-  "cos",
-  "erf",
-  "floor",
-  "sign",
-  "sigmoid",
-  "softplus",
-  "eq",
-  "ne",
-  "lt",
-  "le",
-  "gt",
-  "ge",
-  "and",
-  "or",
-  "not",
-  "where",
-  "cast",
-];
-
 /** Ops whose elements are finite whatever goes in, and parameters, which are finite until a run has failed. */
 const finiteOps: ReadonlySet<string> = new Set(["param", "one_hot", "sigmoid", "tanh", "erf", "sin", "cos"]);
 
@@ -80,7 +42,7 @@ export const arithmeticRules: readonly Rewrite[] = [
     name: "arithmetic of constants",
     before: "grad(-sum(x), x)",
     after: "-ones([3, 4])",
-    ops: folded,
+    ops: elementwiseOps,
     apply(r, { op, inputs, attrs, type }) {
       if (inputs.length === 0 || !inputs.every((id) => r.at(id).op === "const")) return undefined;
       // Scalars are computed in float64, here as at run time: nothing is rounded before it meets a tensor.

@@ -2,6 +2,7 @@
 import type { Node, NodeId } from "../../graph.ts";
 import { addDims, sameCount } from "../../ops/dims.ts";
 import { type Dim, type Shape, sameDim, sameShape } from "../../types.ts";
+import { elementwiseOps } from "../patterns.ts";
 import type { Rewrite, Rewriter } from "../rewrite.ts";
 
 const shapeOf = (r: Rewriter, id: NodeId): Shape => r.type(id).shape;
@@ -41,50 +42,12 @@ function paddedAxis(node: Node): number | undefined {
   return axes.length === 1 ? axes[0] : undefined;
 }
 
-const elementwise = [
-  "add",
-  "sub",
-  "mul",
-  "div",
-  "mod",
-  "pow",
-  "maximum",
-  "minimum",
-  "neg",
-  "abs",
-  "exp",
-  "expm1",
-  "log",
-  "log1p",
-  "sqrt",
-  "rsqrt",
-  "tanh",
-  "sin",
-  "cos",
-  "erf",
-  "floor",
-  "sign",
-  "sigmoid",
-  "softplus",
-  "eq",
-  "ne",
-  "lt",
-  "le",
-  "gt",
-  "ge",
-  "and",
-  "or",
-  "not",
-  "where",
-  "cast",
-];
-
 export const layoutRules: readonly Rewrite[] = [
   {
     name: "elementwise before broadcast",
     before: "x + broadcast(y[0], [3, 4])",
     after: "x + y[0]",
-    ops: elementwise,
+    ops: elementwiseOps,
     apply(r, { op, inputs, attrs, type }) {
       const bare = inputs.map((id) => unspread(r, id));
       if (bare.every((id, i) => id === inputs[i])) return undefined;
