@@ -64,13 +64,7 @@ export function clip(guard: Guard, mul: number, rest: Index): { from: Scalar; to
 function ceilDivide(a: Index, b: number): Scalar {
   if (b === 1) return indexScalar(a);
   const sum = indexScalar(addIndex(a, constantIndex(b - 1)));
-  const quotient: Scalar = {
-    kind: "call",
-    fn: "div",
-    dtype: "f32",
-    args: [sum, { kind: "num", value: b, dtype: "f32" }],
-  };
-  return { kind: "call", fn: "cast", dtype: "i32", args: [quotient] };
+  return { kind: "call", fn: "div", dtype: "i32", args: [sum, { kind: "num", value: b, dtype: "i32" }] };
 }
 
 const isConstant = (s: Scalar): number | undefined =>

@@ -35,14 +35,27 @@ export interface Index {
   readonly terms: readonly { readonly variable: string; readonly mul: Dim }[];
 }
 
+/**
+ * A number, or four side by side (`lanes: 4`, where the target has them). All arguments of a call have as many lanes as its
+ * result, save the two words of a random stream.
+ */
 export type Scalar =
   | { readonly kind: "num"; readonly value: number; readonly dtype: DType }
-  | { readonly kind: "var"; readonly name: string; readonly dtype: DType }
+  | { readonly kind: "var"; readonly name: string; readonly dtype: DType; readonly lanes?: 4 }
   | { readonly kind: "index"; readonly index: Index }
   | { readonly kind: "size"; readonly dim: Dim }
   /** The part of a size that whole tiles cover. */
   | { readonly kind: "whole"; readonly of: Dim; readonly tile: number }
-  | { readonly kind: "load"; readonly buffer: string; readonly at: Place; readonly dtype: DType }
+  /** With lanes: four neighbours, the first at `at`. */
+  | { readonly kind: "load"; readonly buffer: string; readonly at: Place; readonly dtype: DType; readonly lanes?: 4 }
+  /** One number in all four lanes. */
+  | { readonly kind: "splat"; readonly value: Scalar }
+  /** Four numbers side by side. */
+  | { readonly kind: "pack"; readonly parts: readonly Scalar[] }
+  /** One of four. */
+  | { readonly kind: "lane"; readonly of: Scalar; readonly lane: number }
+  /** The four folded: (0 + 1) + (2 + 3). */
+  | { readonly kind: "across"; readonly fn: "add" | "mul" | "min" | "max"; readonly of: Scalar }
   | { readonly kind: "call"; readonly fn: ScalarFn; readonly args: readonly Scalar[]; readonly dtype: DType };
 
 /** An element of a buffer: a linear index, plus computed indices with their strides (gather, scatter). */
@@ -69,6 +82,8 @@ export type Loop =
       readonly at: Place;
       readonly value: Scalar;
       readonly add: boolean;
+      /** Four neighbours, the first at `at`. */
+      readonly lanes?: 4;
     }
   | { readonly kind: "if"; readonly condition: Scalar; readonly body: readonly Loop[] }
   | { readonly kind: "comment"; readonly text: string };
@@ -107,3 +122,82 @@ export const countedLoop = (variable: string, extent: Dim, body: readonly Loop[]
     body,
   },
 ];
+
+/** How many numbers a scalar is. */
+export function lanesOf(scalar: Scalar): 1 | 4 {
+  switch (scalar.kind) {
+    case "splat":
+    case "pack":
+      return 4;
+    case "var":
+    case "load":
+      return scalar.lanes ?? 1;
+    case "call":
+      return scalar.args.some((arg) => lanesOf(arg) === 4) ? 4 : 1;
+    default:
+      return 1;
+  }
+}
+
+/** The element type of a scalar. */
+export function dtypeOf(scalar: Scalar): DType {
+  switch (scalar.kind) {
+    case "splat":
+      return dtypeOf(scalar.value);
+    case "pack":
+      return dtypeOf(scalar.parts[0]!);
+    case "lane":
+    case "across":
+      return dtypeOf(scalar.of);
+    case "size":
+      return "f32";
+    case "index":
+    case "whole":
+      return "i32";
+    default:
+      return scalar.dtype;
+  }
+}
+
+/** The scalars that a scalar is made of. */
+export function partsOf(scalar: Scalar): readonly Scalar[] {
+  switch (scalar.kind) {
+    case "call":
+      return scalar.args;
+    case "load":
+      return scalar.at.computed.map((c) => c.value);
+    case "splat":
+      return [scalar.value];
+    case "pack":
+      return scalar.parts;
+    case "lane":
+    case "across":
+      return [scalar.of];
+    default:
+      return [];
+  }
+}
+
+/** The scalar made of other parts. */
+export function mapParts(scalar: Scalar, visit: (part: Scalar) => Scalar): Scalar {
+  switch (scalar.kind) {
+    case "call":
+      return { ...scalar, args: scalar.args.map(visit) };
+    case "load":
+      return { ...scalar, at: mapPlace(scalar.at, visit) };
+    case "splat":
+      return { ...scalar, value: visit(scalar.value) };
+    case "pack":
+      return { ...scalar, parts: scalar.parts.map(visit) };
+    case "lane":
+    case "across":
+      return { ...scalar, of: visit(scalar.of) };
+    default:
+      return scalar;
+  }
+}
+
+export const mapPlace = (place: Place, visit: (part: Scalar) => Scalar): Place =>
+  place.computed.length === 0
+    ? place
+    : { ...place, computed: place.computed.map((c) => ({ ...c, value: visit(c.value) })) };

@@ -1,7 +1,7 @@
 // Expressions -> scalars of one kernel: names for its buffers, host numbers and streams, and places as linear indices.
 // Knows values and names; knows no loops.
 import { type Affine, type AxisId, type Expr, type Guard, isAffine, type ValueId } from "../ir/stage.ts";
-import { type DType, type Storage, typeText } from "../ir/types.ts";
+import { type Storage, typeText } from "../ir/types.ts";
 import { axisOf, exprsOf, readsOf, visitExpr, writesOf } from "./expr.ts";
 import { addIndex, scaleIndex } from "./indexes.ts";
 import {
@@ -230,6 +230,3 @@ export function bytesInWords(schedule: Schedule, stage: PlacedStage): ValueId | 
 }
 
 const madeKey = (id: ValueId, point: Point): string => `${id}@${[...point].map(([a, d]) => `${a}:${d}`).join(",")}`;
-
-export const dtypeOf = (scalar: Scalar): DType =>
-  "dtype" in scalar ? scalar.dtype : scalar.kind === "size" ? "f32" : "i32";

@@ -3,10 +3,19 @@
 import type { AxisId, Guard, ReduceOp, ValueId } from "../ir/stage.ts";
 import { type Dim, isStatic } from "../ir/types.ts";
 import { clip, clippable, identityOf, maxOf, minOf } from "./bounds.ts";
-import { constantIndex, dimIndex, indexScalar, type Loop, type Place, type Procedure, type Scalar } from "./loops.ts";
+import {
+  constantIndex,
+  dimIndex,
+  dtypeOf,
+  indexScalar,
+  type Loop,
+  type Place,
+  type Procedure,
+  type Scalar,
+} from "./loops.ts";
 import { type LoweringContext, stridesOf } from "./lower-context.ts";
 import { makeList, overList, transposeList } from "./lower-lists.ts";
-import { dtypeOf, KernelScalars, type Point } from "./lower-scalars.ts";
+import { KernelScalars, type Point } from "./lower-scalars.ts";
 import type { Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
 import { shareSubexpressions } from "./share.ts";
 import { stageText } from "./stage-text.ts";

@@ -2,7 +2,7 @@
 // Contract: exact. Before: every scalar spelled out. After: `const`s for shared loads and costly calls. Stays true: nothing moves
 // across a store to its buffer or out of a condition.
 import { costOfFn } from "./expr.ts";
-import type { Index, Loop, Place, Scalar } from "./loops.ts";
+import { dtypeOf, type Index, type Loop, lanesOf, mapParts, mapPlace, partsOf, type Scalar } from "./loops.ts";
 import { NameScope } from "./names.ts";
 
 /** `taken`: names of the procedure's head; those declared in the body are found here. */
@@ -51,23 +51,16 @@ function renameIn(scalar: Scalar, renames: ReadonlyMap<string, string>): Scalar 
     ...i,
     terms: i.terms.map((t) => ({ ...t, variable: renames.get(t.variable) ?? t.variable })),
   });
-  switch (scalar.kind) {
+  const renamed = mapParts(scalar, (part) => renameIn(part, renames));
+  switch (renamed.kind) {
     case "var":
-      return { ...scalar, name: renames.get(scalar.name) ?? scalar.name };
+      return { ...renamed, name: renames.get(renamed.name) ?? renamed.name };
     case "index":
-      return { ...scalar, index: index(scalar.index) };
-    case "call":
-      return { ...scalar, args: scalar.args.map((arg) => renameIn(arg, renames)) };
+      return { ...renamed, index: index(renamed.index) };
     case "load":
-      return {
-        ...scalar,
-        at: {
-          index: index(scalar.at.index),
-          computed: scalar.at.computed.map((c) => ({ ...c, value: renameIn(c.value, renames) })),
-        },
-      };
+      return { ...renamed, at: { ...renamed.at, index: index(renamed.at.index) } };
     default:
-      return scalar;
+      return renamed;
   }
 }
 
@@ -84,7 +77,7 @@ function hoistFrom(loop: Extract<Loop, { kind: "for" }>, names: NameScope): Loop
     if (known) return known;
     const name = names.numbered(nameFor(scalar));
     before.push({ kind: "let", name, value: scalar, mutable: false });
-    const variable: Scalar = { kind: "var", name, dtype: dtypeOf(scalar) };
+    const variable: Scalar = variableFor(name, scalar);
     hoisted.set(key, variable);
     return variable;
   };
@@ -119,23 +112,16 @@ function changesIn(body: readonly Loop[]): Changes {
 
 function isFixed(scalar: Scalar, changes: Changes): boolean {
   const fixedIndex = (index: Index): boolean => index.terms.every((t) => !changes.variables.has(t.variable));
+  if (!partsOf(scalar).every((part) => isFixed(part, changes))) return false;
   switch (scalar.kind) {
-    case "num":
-    case "size":
-    case "whole":
-      return true;
     case "var":
       return !changes.variables.has(scalar.name);
     case "index":
       return fixedIndex(scalar.index);
-    case "call":
-      return scalar.args.every((arg) => isFixed(arg, changes));
     case "load":
-      return (
-        !changes.buffers.has(scalar.buffer) &&
-        fixedIndex(scalar.at.index) &&
-        scalar.at.computed.every((c) => isFixed(c.value, changes))
-      );
+      return !changes.buffers.has(scalar.buffer) && fixedIndex(scalar.at.index);
+    default:
+      return true;
   }
 }
 
@@ -169,7 +155,7 @@ function shareBlock(block: readonly Loop[], names: NameScope): Loop[] {
       if (seen) return seen;
       const name = names.numbered(nameFor(scalar));
       result.push({ kind: "let", name, value: mapUnconditional(scalar, replace), mutable: false });
-      const variable: Scalar = { kind: "var", name, dtype: dtypeOf(scalar) };
+      const variable: Scalar = variableFor(name, scalar);
       known.set(key, variable);
       return variable;
     };
@@ -189,16 +175,12 @@ class Epochs {
   key(scalar: Scalar): string {
     const marks: string[] = [];
     const visit = (s: Scalar): void => {
-      if (s.kind === "load") {
-        const mark = this.stores.get(s.buffer);
-        if (mark) marks.push(`${s.buffer}:${mark}`);
-        for (const c of s.at.computed) visit(c.value);
+      if (s.kind === "load" || s.kind === "var") {
+        const changed = s.kind === "load" ? s.buffer : s.name;
+        const mark = this.stores.get(changed);
+        if (mark) marks.push(`${changed}:${mark}`);
       }
-      if (s.kind === "var") {
-        const mark = this.stores.get(s.name);
-        if (mark) marks.push(`${s.name}:${mark}`);
-      }
-      if (s.kind === "call") s.args.forEach(visit);
+      partsOf(s).forEach(visit);
     };
     visit(scalar);
     return keyOf(scalar) + marks.join(",");
@@ -215,6 +197,7 @@ class Epochs {
 
 const isShareable = (s: Scalar): boolean =>
   s.kind === "load" ||
+  (s.kind === "splat" && isShareable(s.value)) ||
   (s.kind === "call" && (costOfFn(s.fn) >= 4 || (s.fn === "where" && s.args.some((a) => a.kind === "load"))));
 
 const keys = new WeakMap<Scalar, string>();
@@ -234,11 +217,16 @@ function makeKey(s: Scalar): string {
     case "call":
       return `${s.fn}:${s.dtype}(${s.args.map(keyOf).join(",")})`;
     case "load":
-      return `${s.buffer}[${indexKey(s.at.index)}${s.at.computed.map((c) => `+${keyOf(c.value)}*${c.stride}`).join("")}]`;
+      return `${s.lanes ? "4 of " : ""}${s.buffer}[${indexKey(s.at.index)}${s.at.computed.map((c) => `+${keyOf(c.value)}*${c.stride}`).join("")}]`;
     case "index":
       return `@${indexKey(s.index)}`;
     case "var":
       return s.name;
+    case "splat":
+    case "pack":
+    case "lane":
+    case "across":
+      return `${s.kind}${"lane" in s ? s.lane : "fn" in s ? s.fn : ""}(${partsOf(s).map(keyOf).join(",")})`;
     default:
       return JSON.stringify(s);
   }
@@ -247,29 +235,26 @@ function makeKey(s: Scalar): string {
 const indexKey = (index: Index): string =>
   `${index.const},${index.rows}${index.terms.map((t) => `,${t.variable}*${typeof t.mul === "number" ? t.mul : `${t.mul.perRow}N`}`).join("")}`;
 
+const variableFor = (name: string, scalar: Scalar): Scalar => ({
+  kind: "var",
+  name,
+  dtype: dtypeOf(scalar),
+  ...(lanesOf(scalar) === 4 ? { lanes: 4 } : {}),
+});
+
 const nameFor = (s: Scalar): string => {
   if (s.kind === "load") return s.buffer;
+  if (s.kind === "splat") return nameFor(s.value);
   if (s.kind !== "call") return "value";
   const load = s.args.find((a) => a.kind === "load");
   return s.fn === "where" && load?.kind === "load" ? load.buffer : s.fn;
 };
 
-const dtypeOf = (s: Scalar) => ("dtype" in s ? s.dtype : s.kind === "size" ? ("f32" as const) : ("i32" as const));
-
 /** Replaces the parts that are computed whenever the whole is: not the sides of a `where`. */
 function mapUnconditional(s: Scalar, visit: (s: Scalar) => Scalar): Scalar {
-  if (s.kind === "call") {
-    if (s.fn === "where") return { ...s, args: [visit(s.args[0]!), s.args[1]!, s.args[2]!] };
-    return { ...s, args: s.args.map(visit) };
-  }
-  if (s.kind === "load") return { ...s, at: mapPlace(s.at, visit) };
-  return s;
+  if (s.kind === "call" && s.fn === "where") return { ...s, args: [visit(s.args[0]!), s.args[1]!, s.args[2]!] };
+  return mapParts(s, visit);
 }
-
-const mapPlace = (place: Place, visit: (s: Scalar) => Scalar): Place =>
-  place.computed.length === 0
-    ? place
-    : { ...place, computed: place.computed.map((c) => ({ ...c, value: visit(c.value) })) };
 
 /** Replaces the scalars a statement itself evaluates; the body of a loop is its own block. */
 function mapScalars(loop: Loop, visit: (s: Scalar) => Scalar): Loop {

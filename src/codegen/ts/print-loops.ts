@@ -137,6 +137,8 @@ export function print(scalar: Scalar, buffers: ReadonlyMap<string, Buffer>): Pie
     }
     case "call":
       return callText(scalar, buffers);
+    default:
+      throw new Error(`the TypeScript target has no lanes, so no ${scalar.kind}`);
   }
 }
 
