@@ -37,7 +37,8 @@ export interface Index {
 
 /**
  * A number, or four side by side (`lanes: 4`, where the target has them). All arguments of a call have as many lanes as its
- * result, save the two words of a random stream.
+ * result, save the two words of a random stream, and the condition of a `where`: one for all lanes chooses before either side is
+ * computed; four choose between two that are.
  */
 export type Scalar =
   | { readonly kind: "num"; readonly value: number; readonly dtype: DType }
@@ -201,3 +202,11 @@ export const mapPlace = (place: Place, visit: (part: Scalar) => Scalar): Place =
   place.computed.length === 0
     ? place
     : { ...place, computed: place.computed.map((c) => ({ ...c, value: visit(c.value) })) };
+
+/** A variable that holds what a scalar is. */
+export const variableOf = (name: string, value: Scalar): Extract<Scalar, { kind: "var" }> => ({
+  kind: "var",
+  name,
+  dtype: dtypeOf(value),
+  ...(lanesOf(value) === 4 ? { lanes: 4 } : {}),
+});

@@ -1,7 +1,7 @@
 // Expressions -> scalars of one kernel: names for its buffers, host numbers and streams, and places as linear indices.
-// Knows values and names; knows no loops.
-import { type Affine, type AxisId, type Expr, type Guard, isAffine, type ValueId } from "../ir/stage.ts";
-import { type Storage, typeText } from "../ir/types.ts";
+// Knows values, names and lanes; knows no loops.
+import { type Affine, type AxisId, type Expr, type Guard, isAffine, type ScalarFn, type ValueId } from "../ir/stage.ts";
+import { type DType, type Storage, typeText } from "../ir/types.ts";
 import { axisOf, exprsOf, readsOf, visitExpr, writesOf } from "./expr.ts";
 import { addIndex, scaleIndex } from "./indexes.ts";
 import {
@@ -11,9 +11,12 @@ import {
   type HostRead,
   type Index,
   indexScalar,
+  type Loop,
+  lanesOf,
   type Place,
   type Scalar,
   type Stream,
+  variableOf,
 } from "./loops.ts";
 import { type LoweringContext, localValues, stridesOf } from "./lower-context.ts";
 import { NameScope } from "./names.ts";
@@ -26,6 +29,17 @@ export type Point = ReadonlyMap<AxisId, number>;
 export interface Element {
   readonly buffer: string;
   readonly place: Place;
+}
+
+type Read = Extract<Expr, { kind: "load" | "gather" }>;
+
+/** Whether an expression reads at a computed place, or at one that a guard keeps from. */
+function mayFault(expr: Expr): boolean {
+  let found = false;
+  visitExpr(expr, (e) => {
+    if (e.kind === "gather" || (e.kind === "load" && e.guard && e.guard.length > 0)) found = true;
+  });
+  return found;
 }
 
 export class KernelScalars {
@@ -41,6 +55,10 @@ export class KernelScalars {
   private readonly batch: number;
   /** Variables of values made in this kernel, by value and point. */
   private readonly made = new Map<string, Scalar>();
+  /** The axis that lies along the lanes, in the loops that are being made. */
+  lanes: AxisId | undefined;
+  /** Which of the lanes is being made, where they are made one by one. */
+  private lane: number | undefined;
 
   constructor(context: LoweringContext, kernel: Kernel) {
     this.schedule = context.schedule;
@@ -96,34 +114,138 @@ export class KernelScalars {
       case "num":
         return expr;
       case "index":
-        return indexScalar(this.index(expr.at, point));
+        return this.numberOfIndex(expr, point);
       case "size":
         return expr;
       case "acc":
-        return accumulator!;
-      case "call": {
-        const args = expr.args.map((arg) => this.scalar(arg, point, accumulator));
-        const words = expr.key === undefined ? [] : this.streamWords(expr.key);
-        return { kind: "call", fn: expr.fn, args: [...words, ...args], dtype: expr.dtype };
-      }
+        return this.ofLane(accumulator!);
+      case "call":
+        return this.callScalar(expr, point, accumulator);
       case "load":
-      case "gather": {
-        const value = this.schedule.values[expr.of]!;
-        if (value.home.kind === "host") {
-          return { kind: "var", name: this.hosts.get(expr.of)!.name, dtype: expr.dtype };
-        }
-        const made = this.made.get(madeKey(expr.of, point));
-        if (made && expr.kind === "load") return made;
-        const { buffer, place } = this.place(expr.of, expr.at, point, accumulator);
-        const read: Scalar = { kind: "load", buffer, at: place, dtype: expr.dtype };
-        if (expr.kind === "gather" || !expr.guard || expr.guard.length === 0) return read;
-        const inside = expr.guard
-          .map((g) => this.holds(g, point))
-          .reduce((a, b) => ({ kind: "call", fn: "and", dtype: "bool", args: [a, b] }));
-        const otherwise: Scalar = { kind: "num", value: expr.otherwise ?? 0, dtype: expr.dtype };
-        return { kind: "call", fn: "where", dtype: expr.dtype, args: [inside, read, otherwise] };
-      }
+      case "gather":
+        return this.read(expr, point, accumulator);
     }
+  }
+
+  private callScalar(expr: Extract<Expr, { kind: "call" }>, point: Point, accumulator?: Scalar): Scalar {
+    const { fn, dtype, key } = expr;
+    const args = expr.args.map((arg) => this.scalar(arg, point, accumulator));
+    if (key === undefined) {
+      // Where lanes choose, both sides are computed: a side that must not be looked at is asked lane by lane.
+      const chooses = fn === "where" && lanesOf(args[0]!) === 4 && expr.args.slice(1).some(mayFault);
+      return chooses ? this.laneByLane(expr, point, accumulator) : this.call(fn, dtype, args);
+    }
+    if (args.some((arg) => lanesOf(arg) === 4)) return this.laneByLane(expr, point, accumulator);
+    return { kind: "call", fn, dtype, args: [...this.streamWords(key), ...args] };
+  }
+
+  private read(expr: Read, point: Point, accumulator?: Scalar): Scalar {
+    const value = this.schedule.values[expr.of]!;
+    if (value.home.kind === "host") return { kind: "var", name: this.hosts.get(expr.of)!.name, dtype: expr.dtype };
+    const made = this.made.get(madeKey(expr.of, point));
+    if (made && expr.kind === "load") return this.ofLane(made);
+    const guards = expr.kind === "load" ? (expr.guard ?? []) : [];
+    const { buffer, place } = this.place(expr.of, expr.at, point, accumulator);
+    const stride = this.laneStride(place.index);
+    const isApart =
+      (stride !== 0 && stride !== 1) ||
+      guards.some((g) => this.laneStride(this.index(g.at, point)) !== 0) ||
+      place.computed.some((c) => lanesOf(c.value) === 4);
+    if (isApart) return this.laneByLane(expr, point, accumulator);
+    const lanes = stride === 1 ? { lanes: 4 as const } : {};
+    const read: Scalar = { kind: "load", buffer, at: place, dtype: expr.dtype, ...lanes };
+    if (guards.length === 0) return read;
+    const inside = guards
+      .map((g) => this.holds(g, point))
+      .reduce((a, b) => ({ kind: "call", fn: "and", dtype: "bool", args: [a, b] }));
+    const otherwise: Scalar = {
+      kind: "num",
+      value: (expr as { otherwise?: number }).otherwise ?? 0,
+      dtype: expr.dtype,
+    };
+    return { kind: "call", fn: "where", dtype: expr.dtype, args: [inside, read, this.widened(otherwise, read)] };
+  }
+
+  // ---- Lanes ----
+
+  /** What `make` makes lies along an axis, four neighbours at a time. */
+  inLanes<T>(axis: AxisId, make: () => T): T {
+    const outer = this.lanes;
+    this.lanes = axis;
+    const made = make();
+    this.lanes = outer;
+    return made;
+  }
+
+  /** A call, of as many lanes as its widest argument. A `where` may take one condition for all lanes. */
+  call(fn: ScalarFn, dtype: DType, args: readonly Scalar[]): Scalar {
+    const wide = args.find((arg) => lanesOf(arg) === 4);
+    const isShared = (i: number): boolean => fn === "where" && i === 0;
+    return {
+      kind: "call",
+      fn,
+      dtype,
+      args: wide ? args.map((arg, i) => (isShared(i) ? arg : this.widened(arg, wide))) : args,
+    };
+  }
+
+  /** With as many lanes as another scalar. */
+  widened(scalar: Scalar, like: Scalar): Scalar {
+    return lanesOf(like) === 4 && lanesOf(scalar) === 1 ? { kind: "splat", value: scalar } : scalar;
+  }
+
+  /** Four neighbours, each computed by itself. */
+  private laneByLane(expr: Expr, point: Point, accumulator?: Scalar): Scalar {
+    return { kind: "pack", parts: this.eachLane(() => this.scalar(expr, point, accumulator)) };
+  }
+
+  private eachLane<T>(make: (lane: number) => T): T[] {
+    return [0, 1, 2, 3].map((lane) => {
+      this.lane = lane;
+      const made = make(lane);
+      this.lane = undefined;
+      return made;
+    });
+  }
+
+  /** What a variable or result is where lanes are looked at one by one. */
+  private ofLane(scalar: Scalar): Scalar {
+    return this.lane !== undefined && lanesOf(scalar) === 4 ? { kind: "lane", of: scalar, lane: this.lane } : scalar;
+  }
+
+  /** How far apart neighbours along the lanes are: 0 where all four are one, undefined where that is no constant. */
+  private laneStride(index: Index): number | undefined {
+    if (this.lanes === undefined || this.lane !== undefined) return 0;
+    const variable = this.variables.get(this.lanes);
+    const mul = index.terms.find((t) => t.variable === variable)?.mul ?? 0;
+    return typeof mul === "number" ? mul : undefined;
+  }
+
+  private numberOfIndex(expr: Extract<Expr, { kind: "index" }>, point: Point): Scalar {
+    const index = this.index(expr.at, point);
+    const stride = this.laneStride(index);
+    if (stride === undefined) return this.laneByLane(expr, point);
+    if (stride === 0) return indexScalar(index);
+    const steps = [0, 1, 2, 3].map((lane): Scalar => ({ kind: "num", value: lane * stride, dtype: "i32" }));
+    return this.call("add", "i32", [indexScalar(index), { kind: "pack", parts: steps }]);
+  }
+
+  /** Stores a result at its place; four at once where they lie side by side. */
+  store({ value: id, at, mode }: PlacedStage["out"], point: Point, value: Scalar): Loop[] {
+    const add = mode === "add";
+    const { buffer, place } = this.place(id, at, point);
+    const isWide = lanesOf(value) === 4 || this.laneStride(place.index) !== 0;
+    if (this.lanes === undefined || !isWide) return [{ kind: "store", buffer, at: place, value, add }];
+    if (this.laneStride(place.index) === 1 && place.computed.every((c) => lanesOf(c.value) === 1)) {
+      const wide: Scalar = lanesOf(value) === 4 ? value : { kind: "splat", value };
+      return [{ kind: "store", buffer, at: place, value: wide, add, lanes: 4 }];
+    }
+    const name = this.names.unique("result");
+    const result = variableOf(name, value);
+    const stores = this.eachLane(
+      (): Loop => ({ kind: "store", buffer, at: this.place(id, at, point).place, value: this.ofLane(result), add }),
+    );
+    return [{ kind: "let", name, value, mutable: false }, ...stores];
   }
 
   private streamWords(key: string): Scalar[] {
@@ -207,7 +329,11 @@ export class KernelScalars {
     let index: Index = { const: place.const, rows: place.rows ?? 0, terms: [] };
     for (const { axis, mul } of place.terms) {
       const offset = point.get(axis) ?? 0;
-      const along: Index = { const: offset, rows: 0, terms: [{ variable: this.variables.get(axis)!, mul: 1 }] };
+      const along: Index = {
+        const: offset + (axis === this.lanes ? (this.lane ?? 0) : 0),
+        rows: 0,
+        terms: [{ variable: this.variables.get(axis)!, mul: 1 }],
+      };
       index = addIndex(index, scaleIndex(along, mul));
     }
     return index;

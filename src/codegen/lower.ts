@@ -1,7 +1,7 @@
 // Kernel + recipe -> loops. The one place that knows how an iteration space becomes nested loops: tiles and their tails,
 // accumulators, values shared by a tile. Knows no ops and prints nothing.
-import type { AxisId, Guard, ReduceOp, ValueId } from "../ir/stage.ts";
-import { type Dim, isStatic } from "../ir/types.ts";
+import type { Axis, AxisId, Guard, ReduceOp, ValueId } from "../ir/stage.ts";
+import { type DType, isStatic } from "../ir/types.ts";
 import { clip, clippable, identityOf, maxOf, minOf } from "./bounds.ts";
 import {
   constantIndex,
@@ -12,6 +12,7 @@ import {
   type Place,
   type Procedure,
   type Scalar,
+  variableOf,
 } from "./loops.ts";
 import { type LoweringContext, stridesOf } from "./lower-context.ts";
 import { makeList, overList, transposeList } from "./lower-lists.ts";
@@ -81,128 +82,220 @@ class Lowering {
     });
   }
 
-  /** Loops over the shared axes from `depth` on, each tiled as the recipe says: a main loop and, where needed, a tail. */
+  /** Loops over the shared axes from `depth` on, each tiled as the recipe says: a main loop and, where needed, tails. */
   private sharedLoops(depth: number, points: readonly Point[]): Loop[] {
-    if (depth === this.kernel.shared) return this.kernel.stages.flatMap((stage) => this.stage(stage, points));
+    if (depth === this.kernel.shared) return this.kernel.stages.flatMap((stage, i) => this.stage(stage, i, points));
     const axis = this.kernel.stages[0]!.axes[depth]!;
-    const tile = this.recipe.tiles.get(axis.id) ?? 1;
-    const inner = (width: number): Loop[] => {
-      const wide = points.flatMap((p) => Array.from({ length: width }, (_, d) => new Map([...p, [axis.id, d]])));
-      return this.sharedLoops(depth + 1, wide);
-    };
-    return this.tiledLoop(axis.id, axis.extent, tile, inner);
+    return this.tiledLoop(axis, this.recipe.lanes?.[0] === axis.id, points, (wide) =>
+      this.sharedLoops(depth + 1, wide),
+    );
   }
 
-  private tiledLoop(axis: AxisId, extent: Dim, tile: number, inner: (width: number) => Loop[]): Loop[] {
-    const variable = this.scalars.variables.get(axis)!;
-    const loop = (from: Scalar, to: Scalar, step: number): Loop => ({
-      kind: "for",
-      variable,
-      from,
-      to,
-      step,
-      body: this.scalars.names.scoped(() => inner(step)),
-    });
+  /** A loop over an axis, as wide as the recipe says; `inner` makes what one round does at the points it is given. */
+  private tiledLoop(axis: Axis, inLanes: boolean, points: readonly Point[], inner: Inner): Loop[] {
+    const { id, extent } = axis;
+    const variable = this.scalars.variables.get(id)!;
+    const loops: Loop[] = [];
+    const segment = (from: Scalar, to: Scalar, width: number, lanes: boolean): void => {
+      const offsets = Array.from({ length: lanes ? width / 4 : width }, (_, d) => (lanes ? 4 * d : d));
+      const wide = width === 1 ? points : points.flatMap((p) => offsets.map((d) => new Map([...p, [id, d]])));
+      const make = (): Loop[] => this.scalars.names.scoped(() => inner(wide));
+      loops.push({
+        kind: "for",
+        variable,
+        from,
+        to,
+        step: width,
+        body: lanes ? this.scalars.inLanes(id, make) : make(),
+      });
+    };
     const end = indexScalar(dimIndex(extent));
-    const start = indexScalar(constantIndex(0));
-    if (tile === 1) return [loop(start, end, 1)];
+    const tile = Math.max(this.recipe.tiles.get(id) ?? 1, inLanes ? 4 : 1);
+    // Whole tiles, then what fills the lanes, then the rest.
+    const widths = inLanes && tile > 4 ? [tile, 4, 1] : tile > 1 ? [tile, 1] : [1];
     if (isStatic(extent)) {
-      const whole = extent - (extent % tile);
-      const loops = whole > 0 ? [loop(start, indexScalar(constantIndex(whole)), tile)] : [];
-      // What is left is one narrower tile.
-      if (whole < extent) loops.push(loop(indexScalar(constantIndex(whole)), end, extent - whole));
+      let from = 0;
+      for (const width of widths) {
+        const to = extent - (extent % width);
+        // What is left is one narrower tile.
+        const isWhole = width === tile;
+        if (to > from)
+          segment(
+            indexScalar(constantIndex(from)),
+            indexScalar(constantIndex(to)),
+            isWhole ? width : to - from,
+            inLanes && width > 1,
+          );
+        from = Math.max(from, to);
+      }
       return loops;
     }
-    const whole = this.scalars.names.unique(`${variable}Whole`);
-    const mainEnd: Scalar = { kind: "var", name: whole, dtype: "i32" };
-    return [
-      { kind: "let", name: whole, mutable: false, value: { kind: "whole", of: extent, tile } },
-      loop(start, mainEnd, tile),
-      loop(mainEnd, end, 1),
-    ];
+    let from = indexScalar(constantIndex(0));
+    for (const width of widths) {
+      let to = end;
+      if (width > 1) {
+        const name = this.scalars.names.unique(`${variable}${width === tile ? "Whole" : "Fours"}`);
+        loops.push({ kind: "let", name, mutable: false, value: { kind: "whole", of: extent, tile: width } });
+        to = { kind: "var", name, dtype: "i32" };
+      }
+      segment(from, to, width, inLanes && width > 1);
+      from = to;
+    }
+    return loops;
   }
 
   /** One stage at the given points of the shared axes. */
-  private stage(stage: PlacedStage, points: readonly Point[]): Loop[] {
+  private stage(stage: PlacedStage, index: number, points: readonly Point[]): Loop[] {
     if (stage.filter)
       return points.flatMap((p) =>
         stage.sparse ? transposeList(this.scalars, stage, p) : makeList(this.schedule, this.scalars, stage, p),
       );
     const rest = stage.axes.slice(this.kernel.shared);
-    const parallel = rest.filter((a) => a.kind === "parallel");
+    const lanes = this.recipe.lanes?.[index];
     const folded = rest.filter((a) => a.kind !== "parallel");
-    let body = this.points(stage, folded, points);
-    for (const axis of parallel.toReversed()) body = this.tiledLoop(axis.id, axis.extent, 1, () => body);
-    return body;
+    const across = folded.find((a) => a.id === lanes);
+    const overParallel = (parallel: readonly Axis[], at: readonly Point[]): Loop[] => {
+      const [axis, ...inner] = parallel;
+      if (axis) return this.tiledLoop(axis, axis.id === lanes, at, (wide) => overParallel(inner, wide));
+      return stage.reduce ? this.reduction(stage, folded, across, at) : this.elements(stage, folded, at);
+    };
+    return overParallel(
+      rest.filter((a) => a.kind === "parallel"),
+      points,
+    );
   }
 
-  private points(stage: PlacedStage, folded: PlacedStage["axes"], points: readonly Point[]): Loop[] {
-    if (!stage.reduce) {
-      const stores = points.flatMap((p) => this.finish(stage, p, this.scalars.scalar(stage.body, p)));
-      return folded.reduceRight<Loop[]>((inner, a) => this.tiledLoop(a.id, a.extent, 1, () => inner), stores);
-    }
-    const { op, dtype, index } = stage.reduce;
+  /** Where nothing is folded: the body at each point. */
+  private elements(stage: PlacedStage, scans: readonly Axis[], points: readonly Point[]): Loop[] {
+    const make = (): Loop[] => points.flatMap((p) => this.finish(stage, p, this.scalars.scalar(stage.body, p)));
+    return scans.reduceRight<Inner>((inner, a) => () => this.tiledLoop(a, false, points, inner), make)(points);
+  }
+
+  /** Accumulators, the loops that fill them, and what becomes of their results. `across`: the folded axis that lies along lanes. */
+  private reduction(
+    stage: PlacedStage,
+    folded: readonly Axis[],
+    across: Axis | undefined,
+    points: readonly Point[],
+  ): Loop[] {
+    const { op, dtype, index } = stage.reduce!;
     const scans = folded.some((a) => a.kind === "scan");
     const isResult =
-      points.length === 1 && !index && !stage.epilogue && !this.strictFloat && this.scalars.locals.has(stage.out.value);
+      points.length === 1 &&
+      !index &&
+      !across &&
+      !stage.epilogue &&
+      !this.strictFloat &&
+      this.scalars.locals.has(stage.out.value);
     const base = isResult ? this.schedule.values[stage.out.value]!.name : accumulatorName(op);
-    const accumulators = points.map((_, i) => this.scalars.names.unique(points.length === 1 ? base : `${base}${i}`));
-    const winners = index ? points.map((_, i) => this.scalars.names.unique(points.length === 1 ? "at" : `at${i}`)) : [];
-    const declare: Loop[] = accumulators.map((name) => ({
-      kind: "let",
-      name,
-      mutable: true,
-      value: { kind: "num", value: identityOf(op, dtype), dtype },
-    }));
-    for (const name of winners)
-      declare.push({ kind: "let", name, mutable: true, value: { kind: "num", value: 0, dtype: "i32" } });
-
-    const { guards, body: bodyExpr } = clippable(
+    const named = (name: string): Variable[] =>
+      points.map((_, i) => ({
+        kind: "var",
+        name: this.scalars.names.unique(points.length === 1 ? name : `${name}${i}`),
+        dtype: name === "at" ? "i32" : dtype,
+        ...(this.scalars.lanes === undefined ? {} : { lanes: 4 }),
+      }));
+    const accumulators = named(base);
+    const sides = across ? named(`${base}Lanes`).map((v): Variable => ({ ...v, lanes: 4 })) : [];
+    const winners = index ? named("at") : [];
+    const declare = [
+      ...[...accumulators, ...sides].map((v) => declaration(v, identityOf(op, dtype))),
+      ...winners.map((v) => declaration(v, 0)),
+    ];
+    const { guards, body } = clippable(
       stage,
       folded.map((a) => a.id),
     );
-    const round = points.flatMap((p, i): Loop[] => {
-      const value = this.scalars.scalar(bodyExpr, p);
-      const accumulator: Scalar = { kind: "var", name: accumulators[i]!, dtype };
-      if (!index) {
-        const next: Scalar = { kind: "call", fn: foldOf(op), dtype, args: [accumulator, value] };
-        return [{ kind: "assign", name: accumulators[i]!, value: next }];
-      }
-      const best = op === "argmax" ? "gt" : "lt";
-      const candidate = this.scalars.names.unique("candidate");
-      const candidateVar: Scalar = { kind: "var", name: candidate, dtype };
-      return [
-        { kind: "let", name: candidate, value: value, mutable: false },
-        {
-          kind: "if",
-          condition: { kind: "call", fn: best, dtype: "bool", args: [candidateVar, accumulator] },
-          body: [
-            { kind: "assign", name: accumulators[i]!, value: candidateVar },
-            { kind: "assign", name: winners[i]!, value: this.scalars.scalar(index, p) },
-          ],
-        },
-      ];
-    });
-    const finish = points.flatMap((p, i) => {
-      const result: Scalar = index
-        ? { kind: "var", name: winners[i]!, dtype: "i32" }
-        : { kind: "var", name: accumulators[i]!, dtype };
-      return this.finish(stage, p, stage.epilogue ? this.scalars.scalar(stage.epilogue, p, result) : result);
-    });
-    let inner = scans ? [...round, ...finish] : round;
+    const round = (into: readonly Variable[]): Loop[] =>
+      points.flatMap((p, i): Loop[] => {
+        const value = this.scalars.scalar(body, p);
+        if (index) return this.takeBest(stage, p, value, into[i]!, winners[i]!);
+        return [
+          { kind: "assign", name: into[i]!.name, value: this.scalars.call(foldOf(op), dtype, [into[i]!, value]) },
+        ];
+      });
+    const finish = (): Loop[] =>
+      points.flatMap((p, i) => {
+        const result = index ? winners[i]! : accumulators[i]!;
+        return this.finish(stage, p, stage.epilogue ? this.scalars.scalar(stage.epilogue, p, result) : result);
+      });
+    let inner = (into: readonly Variable[]): Loop[] => (scans ? [...round(into), ...finish()] : round(into));
     for (const axis of folded.toReversed()) {
-      if (axis.id === stage.sparse?.axis) {
-        inner = overList(this.scalars, stage.sparse, points[0]!, inner);
-        continue;
+      const within = inner;
+      if (axis === across) inner = () => this.acrossLanes(axis, accumulators, sides, within);
+      else if (axis.id === stage.sparse?.axis)
+        inner = (into) => overList(this.scalars, stage.sparse!, points[0]!, within(into));
+      else {
+        inner = (into) => {
+          const variable = this.scalars.variables.get(axis.id)!;
+          const clip = guards
+            .filter((g) => g.axis === axis.id)
+            .map(({ guard }) => this.bounds(guard, axis.id, points[0]!));
+          const from = clip.reduce<Scalar>((a, c) => maxOf(a, c.from), indexScalar(constantIndex(0)));
+          const to = clip.reduce<Scalar>((a, c) => minOf(a, c.to), indexScalar(dimIndex(axis.extent)));
+          const loop: Extract<Loop, { kind: "for" }> = { kind: "for", variable, from, to, step: 1, body: within(into) };
+          return to.kind === "index" ? [loop] : this.withEnd(loop);
+        };
       }
-      const variable = this.scalars.variables.get(axis.id)!;
-      const clip = guards.filter((g) => g.axis === axis.id).map(({ guard }) => this.bounds(guard, axis.id, points[0]!));
-      const from = clip.reduce<Scalar>((a, c) => maxOf(a, c.from), indexScalar(constantIndex(0)));
-      const to = clip.reduce<Scalar>((a, c) => minOf(a, c.to), indexScalar(dimIndex(axis.extent)));
-      const loop: Loop = { kind: "for", variable, from, to, step: 1, body: inner };
-      inner = to.kind === "index" ? [loop] : this.withEnd(loop);
     }
-    return [...declare, ...inner, ...(scans ? [] : finish)];
+    const join = sides.map((side, i): Loop => {
+      const folding = foldOf(op);
+      const total: Scalar = { kind: "across", fn: folding, of: side };
+      return {
+        kind: "assign",
+        name: accumulators[i]!.name,
+        value: { kind: "call", fn: folding, dtype, args: [accumulators[i]!, total] },
+      };
+    });
+    return [...declare, ...inner(accumulators), ...join, ...(scans ? [] : finish())];
+  }
+
+  /** A folded axis along the lanes: four sums side by side, and one of the elements that are left. */
+  private acrossLanes(
+    axis: Axis,
+    accumulators: readonly Variable[],
+    sides: readonly Variable[],
+    inner: (into: readonly Variable[]) => Loop[],
+  ): Loop[] {
+    const round = (): Loop[] => inner(this.scalars.lanes === axis.id ? sides : accumulators);
+    const extent = axis.extent;
+    const loops = this.tiledLoop(axis, true, [new Map()], round);
+    // Elements of a static rest come one by one: they go into one accumulator.
+    if (isStatic(extent) && extent % 4 > 1) {
+      const rest = loops.at(-1) as Extract<Loop, { kind: "for" }>;
+      loops[loops.length - 1] = { ...rest, step: 1 };
+    }
+    return loops;
+  }
+
+  /** Keeps the better of the best so far and a candidate, and where it was. */
+  private takeBest(stage: PlacedStage, point: Point, value: Scalar, best: Variable, winner: Variable): Loop[] {
+    const { op, dtype, index } = stage.reduce!;
+    const name = this.scalars.names.unique("candidate");
+    const candidate: Variable = { ...best, name };
+    const isBetter = this.scalars.call(op === "argmax" ? "gt" : "lt", "bool", [candidate, best]);
+    const place = this.scalars.scalar(index!, point);
+    const declared: Loop = { kind: "let", name, value: this.scalars.widened(value, best), mutable: false };
+    if (best.lanes) {
+      const chosen = (a: Scalar, b: Scalar, type: DType): Scalar => this.scalars.call("where", type, [isBetter, a, b]);
+      return [
+        declared,
+        // The place first: it compares with the best so far.
+        { kind: "assign", name: winner.name, value: chosen(place, winner, "i32") },
+        { kind: "assign", name: best.name, value: chosen(candidate, best, dtype) },
+      ];
+    }
+    return [
+      declared,
+      {
+        kind: "if",
+        condition: isBetter,
+        body: [
+          { kind: "assign", name: best.name, value: candidate },
+          { kind: "assign", name: winner.name, value: place },
+        ],
+      },
+    ];
   }
 
   /** A bound that takes work is computed once, before the loop. */
@@ -242,15 +335,22 @@ class Lowering {
         value: rounds ? { kind: "call", fn: "cast", dtype: "f32", args: [value] } : value,
         mutable: false,
       });
-      stored = { kind: "var", name, dtype: dtypeOf(value) };
+      stored = variableOf(name, value);
       this.scalars.keep(id, point, stored);
     }
-    if (!this.scalars.locals.has(id)) {
-      const { buffer, place } = this.scalars.place(id, stage.out.at, point);
-      loops.push({ kind: "store", buffer, at: place, value: stored, add: stage.out.mode === "add" });
-    }
+    if (!this.scalars.locals.has(id)) loops.push(...this.scalars.store(stage.out, point, stored));
     return loops;
   }
+}
+
+type Variable = Extract<Scalar, { kind: "var" }>;
+
+/** What one round of a loop does at the points it is given. */
+type Inner = (points: readonly Point[]) => Loop[];
+
+function declaration({ name, dtype, lanes }: Variable, start: number): Loop {
+  const value: Scalar = { kind: "num", value: start, dtype };
+  return { kind: "let", name, mutable: true, value: lanes ? { kind: "splat", value } : value };
 }
 
 const accumulatorName = (op: ReduceOp): string =>

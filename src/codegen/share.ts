@@ -2,7 +2,7 @@
 // Contract: exact. Before: every scalar spelled out. After: `const`s for shared loads and costly calls. Stays true: nothing moves
 // across a store to its buffer or out of a condition.
 import { costOfFn } from "./expr.ts";
-import { dtypeOf, type Index, type Loop, lanesOf, mapParts, mapPlace, partsOf, type Scalar } from "./loops.ts";
+import { type Index, type Loop, mapParts, mapPlace, partsOf, type Scalar, variableOf } from "./loops.ts";
 import { NameScope } from "./names.ts";
 
 /** `taken`: names of the procedure's head; those declared in the body are found here. */
@@ -77,7 +77,7 @@ function hoistFrom(loop: Extract<Loop, { kind: "for" }>, names: NameScope): Loop
     if (known) return known;
     const name = names.numbered(nameFor(scalar));
     before.push({ kind: "let", name, value: scalar, mutable: false });
-    const variable: Scalar = variableFor(name, scalar);
+    const variable: Scalar = variableOf(name, scalar);
     hoisted.set(key, variable);
     return variable;
   };
@@ -155,7 +155,7 @@ function shareBlock(block: readonly Loop[], names: NameScope): Loop[] {
       if (seen) return seen;
       const name = names.numbered(nameFor(scalar));
       result.push({ kind: "let", name, value: mapUnconditional(scalar, replace), mutable: false });
-      const variable: Scalar = variableFor(name, scalar);
+      const variable: Scalar = variableOf(name, scalar);
       known.set(key, variable);
       return variable;
     };
@@ -234,13 +234,6 @@ function makeKey(s: Scalar): string {
 
 const indexKey = (index: Index): string =>
   `${index.const},${index.rows}${index.terms.map((t) => `,${t.variable}*${typeof t.mul === "number" ? t.mul : `${t.mul.perRow}N`}`).join("")}`;
-
-const variableFor = (name: string, scalar: Scalar): Scalar => ({
-  kind: "var",
-  name,
-  dtype: dtypeOf(scalar),
-  ...(lanesOf(scalar) === 4 ? { lanes: 4 } : {}),
-});
 
 const nameFor = (s: Scalar): string => {
   if (s.kind === "load") return s.buffer;
