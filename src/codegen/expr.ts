@@ -1,7 +1,7 @@
 // Algebra on places and expressions: compose, rename, visit, cost. Knows no values and no targets.
 import type { Affine, AxisId, Expr, Guard, ScalarFn, Stage, ValueId } from "../ir/stage.ts";
 import { call, isAffine, num } from "../ir/stage.ts";
-import { type Dim, mulDims, sameDim } from "../ir/types.ts";
+import { type Dim, type DType, mulDims, sameDim } from "../ir/types.ts";
 
 const addMul = (a: Dim, b: Dim): Dim | undefined => {
   if (typeof a === "number") return typeof b === "number" ? a + b : a === 0 ? b : undefined;
@@ -156,6 +156,10 @@ export function readsOf(stage: Stage): ValueId[] {
 /** Every value a stage writes. */
 export const writesOf = (stage: Stage): ValueId[] =>
   stage.filter ? [stage.out.value, stage.filter.counts] : [stage.out.value];
+
+/** An index is an i32, a size an f32. */
+export const dtypeOfExpr = (expr: Expr): DType =>
+  "dtype" in expr ? expr.dtype : expr.kind === "index" ? "i32" : "f32";
 
 /** About how many simple operations one evaluation takes, loads not counted. */
 export function costOf(expr: Expr): number {

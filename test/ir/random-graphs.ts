@@ -154,7 +154,7 @@ export const steps: readonly Step[] = [
       .shape.map((d): [Dim, Dim] =>
         typeof d === "number" ? [c.below(2), c.below(3)] : [0, c.below(2) === 0 ? 0 : rows()],
       );
-    return { op: "pad", inputs: [x], attrs: { pairs, value: c.of([0, 0, 2]) } };
+    return { op: "pad", inputs: [x], attrs: { pairs, value: c.of([0, 0, 0.1]) } };
   },
   (c, b, pool) => {
     const x = c.of(pool);

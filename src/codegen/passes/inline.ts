@@ -2,18 +2,34 @@
 // Before: one stage per node. After: fewer stages with larger bodies. Stays true: every kept value is still stored.
 import { type Expr, isAffine, type Stage, type ValueId } from "../../ir/stage.ts";
 import { countAt, dimAt } from "../../ir/types.ts";
-import { axisOf, composeExpr, costOf, guardCondition, mapStage, readsOf, visitExpr, writesOf } from "../expr.ts";
+import {
+  axisOf,
+  composeExpr,
+  costOf,
+  dtypeOfExpr,
+  guardCondition,
+  mapStage,
+  readsOf,
+  visitExpr,
+  writesOf,
+} from "../expr.ts";
 import type { Kernel, PlacedStage, Schedule } from "../schedule.ts";
 
 /** Views cost nothing to read through: exact. */
 export const inlineViews = (schedule: Schedule, batch: number, strictFloat: boolean): Schedule =>
-  inline(schedule, batch, strictFloat, (stage) => isView(stage.body));
+  inline(schedule, batch, strictFloat, ({ body }) => isView(body) && isStoredAsIs(body));
 
 /** Elementwise work moves into its readers where that saves more than it repeats: the intermediate is no longer rounded. */
 export const inlineMaps = (schedule: Schedule, batch: number, strictFloat: boolean): Schedule =>
   inline(schedule, batch, strictFloat, (stage, readers) => isView(stage.body) || isProfitable(stage, readers, batch));
 
 const isView = (body: Expr): boolean => body.kind !== "call" && body.kind !== "gather";
+
+/** A view's own number, broadcast or padded with: does a store keep all its digits? 0.1 in f32 is another number. */
+function isStoredAsIs(view: Expr): boolean {
+  const own = view.kind === "num" ? view.value : view.kind === "load" ? (view.otherwise ?? 0) : 0;
+  return Object.is(Math.fround(own), own) || dtypeOfExpr(view) !== "f32";
+}
 
 interface Reader {
   readonly stage: PlacedStage;
@@ -167,8 +183,12 @@ export function substitute(reader: PlacedStage, value: ValueId, producer: Placed
 }
 
 /** The value as a store would round it. */
-export const rounded = (body: Expr): Expr =>
-  body.kind === "call" && body.dtype === "f32" ? { kind: "call", fn: "cast", dtype: "f32", args: [body] } : body;
+function rounded(body: Expr): Expr {
+  if (dtypeOfExpr(body) !== "f32") return body;
+  if (body.kind === "num") return { ...body, value: Math.fround(body.value) };
+  if (body.kind === "load" && body.otherwise !== undefined) return { ...body, otherwise: Math.fround(body.otherwise) };
+  return body.kind === "call" ? { kind: "call", fn: "cast", dtype: "f32", args: [body] } : body;
+}
 
 /** `body` where the guard holds. Its loads are guarded too, so that no target reads out of bounds while it computes both sides. */
 function guarded(body: Expr, guard: NonNullable<Extract<Expr, { kind: "load" }>["guard"]>, otherwise: number): Expr {
@@ -179,7 +199,7 @@ function guarded(body: Expr, guard: NonNullable<Extract<Expr, { kind: "load" }>[
     if (e.kind === "load") return { ...e, guard: [...(e.guard ?? []), ...guard], otherwise: e.otherwise ?? 0 };
     return e.kind === "call" ? { ...e, args: e.args.map(protect) } : e;
   };
-  const dtype = "dtype" in body ? body.dtype : body.kind === "index" ? "i32" : "f32";
+  const dtype = dtypeOfExpr(body);
   return {
     kind: "call",
     fn: "where",
