@@ -55,3 +55,21 @@ describe.each(groups)("%s", (_, passes, rules) => {
     expectClose(elements(rewriteGraph(ready, opTable, [rule]).graph), wanted, 1e-12, "by this rule alone");
   });
 });
+
+/** Permutations that are not their own inverse, and signs: where a rule's own example could not tell one way from the other. */
+const turned = [
+  ["transpose of a contraction", 'transpose(einsum("ij,ik->ijk", x, y), [1, 2, 0])'],
+  ["transposes into labels", 'einsum("ijk,jl->ikl", transpose(stack([x, y]), [1, 2, 0]), x.T)'],
+  ["transpose of nothing, or twice", "transpose(transpose(stack([x, y]), [1, 2, 0]), [1, 0, 2])"],
+  ["signs and scales in one place", "-(x - y)"],
+  ["signs and scales in one place", "-(x - y) / 2 + z"],
+] as const;
+
+describe("simplify", () => {
+  it.each(turned)("%s, one axis after the other", (name, text) => {
+    const before = compile(text);
+    const { graph, applied } = rewriteGraph(before, opTable, own);
+    expect(applied.map((rule) => rule.name)).toContain(name);
+    expectClose(elements(graph), elements(before), 1e-12, text);
+  });
+});
