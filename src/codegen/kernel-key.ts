@@ -29,7 +29,8 @@ export function kernelKey(context: LoweringContext, kernel: Kernel): KernelKey {
       order.set(name, place);
     }
     const kind = locals.has(id) ? "local" : owner.home.kind === "host" ? "host" : "";
-    return `${place}${kind}:${typeText(schedule.values[id]!.type)}:${owner.type.dtype}`;
+    const layout = owner.layout ? `@${owner.layout.order}` : "";
+    return `${place}${kind}:${typeText(schedule.values[id]!.type)}:${owner.type.dtype}${layout}`;
   };
   const affine = ({ const: constant, rows, terms }: Affine): string =>
     `${constant},${rows ?? 0}${terms.map((t) => `+${dimText(t.mul)}*${t.axis}`).join("")}`;

@@ -2,17 +2,23 @@
 import type { Expr, ValueId } from "../ir/stage.ts";
 import { type Dim, dimAt } from "../ir/types.ts";
 import { exprsOf, readsOf, visitExpr } from "./expr.ts";
-import { type Kernel, type Schedule, storageOf } from "./schedule.ts";
+import { type Kernel, type Layout, type Schedule, storageOf } from "./schedule.ts";
 
-/** Elements between neighbours along each dimension: row-major at the largest batch. */
-export function stridesOf(shape: readonly Dim[], batch: number): number[] {
+/** Elements between neighbours along each dimension at the largest batch: row-major unless a layout says otherwise. */
+export function stridesOf(shape: readonly Dim[], batch: number, layout?: Layout): number[] {
   const strides: number[] = [];
   let stride = 1;
-  for (let d = shape.length - 1; d >= 0; d--) {
+  for (const d of (layout?.order ?? [...shape.keys()]).toReversed()) {
     strides[d] = stride;
     stride *= dimAt(shape[d]!, batch);
   }
   return strides;
+}
+
+/** Of a value of a program. */
+export function stridesOfValue(schedule: Schedule, id: ValueId, batch: number): number[] {
+  const { type, layout } = schedule.values[id]!;
+  return stridesOf(type.shape, batch, layout);
 }
 
 /** What lowering knows of the whole program. */

@@ -18,7 +18,7 @@ import {
   type Stream,
   variableOf,
 } from "./loops.ts";
-import { type LoweringContext, localValues, stridesOf } from "./lower-context.ts";
+import { type LoweringContext, localValues, stridesOfValue } from "./lower-context.ts";
 import { NameScope } from "./names.ts";
 import { type Kernel, type PlacedStage, type Schedule, storageOf } from "./schedule.ts";
 
@@ -272,8 +272,7 @@ export class KernelScalars {
   }
 
   place(id: ValueId, at: readonly (Affine | Expr)[], point: Point, accumulator?: Scalar): Element {
-    const value = this.schedule.values[id]!;
-    const strides = stridesOf(value.type.shape, this.batch);
+    const strides = stridesOfValue(this.schedule, id, this.batch);
     let index = constantIndex(0);
     const computed: { value: Scalar; stride: number }[] = [];
     at.forEach((place, d) => {

@@ -14,7 +14,7 @@ import {
   type Scalar,
   variableOf,
 } from "./loops.ts";
-import { type LoweringContext, stridesOf } from "./lower-context.ts";
+import { type LoweringContext, stridesOfValue } from "./lower-context.ts";
 import { makeList, overList, transposeList } from "./lower-lists.ts";
 import { KernelScalars, type Point } from "./lower-scalars.ts";
 import type { Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
@@ -65,7 +65,7 @@ class Lowering {
   /** What is written by adding starts from zeros: its bytes held something else before. */
   private zeros(id: ValueId): Loop[] {
     const { shape, dtype } = this.schedule.values[id]!.type;
-    const strides = stridesOf(shape, this.batch);
+    const strides = stridesOfValue(this.schedule, id, this.batch);
     return this.scalars.names.scoped(() => {
       const variables = shape.map((_, d) => this.scalars.names.unique("ijklmn"[d] ?? "o"));
       const terms = variables.map((variable, d) => ({ variable, mul: strides[d]! }));

@@ -2,10 +2,9 @@
 // so `--no-reuse` gives the same bits by construction. Contract: exact.
 
 import type { ValueId } from "../ir/stage.ts";
-import { dimAt, type Storage, type TensorType } from "../ir/types.ts";
+import { countAt, type Storage, type TensorType } from "../ir/types.ts";
 import type { Procedure } from "./loops.ts";
-import { stridesOf } from "./lower-context.ts";
-import type { Home, Schedule, Value } from "./schedule.ts";
+import type { Home, Layout, Schedule, Value } from "./schedule.ts";
 import { storageOf } from "./schedule.ts";
 
 /** One lowered program of a unit. */
@@ -21,6 +20,7 @@ export interface Placement {
   readonly type: TensorType;
   readonly offset: number;
   readonly bytes: number;
+  readonly layout?: Layout;
   /** Of a constant. */
   readonly values?: readonly number[];
 }
@@ -49,9 +49,7 @@ export const bytesPer = (storage: Storage): number => (storage === "f32" || stor
 
 /** Bytes at the largest batch. */
 export function bytesOf(type: TensorType, batch: number): number {
-  const strides = stridesOf(type.shape, batch);
-  const count = type.shape.length === 0 ? 1 : strides[0]! * dimAt(type.shape[0]!, batch);
-  return count * bytesPer(type.dtype);
+  return countAt(type.shape, batch) * bytesPer(type.dtype);
 }
 
 /** Inputs and results of a further model are its own: `sample.z` is no column of the model that is trained. */
@@ -87,9 +85,10 @@ export function planMemory(
   const persistent = new Map<string, Placement>();
   const offsets = new Map<string, Map<ValueId, number>>();
   let end = 0;
-  const keep = (key: string, type: TensorType, home?: Home): Placement => {
+  const keep = (key: string, { type, home, layout }: Pick<Value, "type" | "layout"> & { home?: Home }): Placement => {
     const values = home?.kind === "constant" ? { values: home.values } : {};
-    const placement = { name: key, type, offset: end, bytes: bytesOf(type, batch), ...values };
+    const lies = layout ? { layout } : {};
+    const placement = { name: key, type, offset: end, bytes: bytesOf(type, batch), ...lies, ...values };
     persistent.set(key, placement);
     end += aligned(placement.bytes);
     return placement;
@@ -99,10 +98,10 @@ export function planMemory(
     offsets.set(program.name, places);
     for (const value of persistentValues(program)) {
       const key = persistentKey(value.home, program.name, value)!;
-      places.set(value.id, (persistent.get(key) ?? keep(key, value.type, value.home)).offset);
+      places.set(value.id, (persistent.get(key) ?? keep(key, value)).offset);
     }
   }
-  for (const { name, type } of columns) if (!persistent.has(`column:${name}`)) keep(`column:${name}`, type);
+  for (const { name, type } of columns) if (!persistent.has(`column:${name}`)) keep(`column:${name}`, { type });
   const persistentBytes = end;
   const temporaries: Plan["temporaries"][number][] = [];
   let top = end;

@@ -2,13 +2,15 @@
 import type { AxisId } from "../ir/stage.ts";
 import { dimAt, isStatic } from "../ir/types.ts";
 import { visitExpr } from "./expr.ts";
+import { chooseLanes } from "./lane-recipes.ts";
 import type { Caps, Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
 
 export type RecipeChoice = "cost-model" | "naive";
 
 export const naive: Recipe = { tiles: new Map(), why: "one element at a time" };
 
-export function chooseRecipe(_schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): Recipe {
+export function chooseRecipe(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): Recipe {
+  if (caps.lanes > 1) return chooseLanes(schedule, kernel, caps, batch);
   const lead = kernel.stages[0]!;
   const axes = tileable(kernel, lead);
   if (axes.length === 0) return naive;
@@ -37,7 +39,7 @@ export function isContraction(stage: PlacedStage): boolean {
 }
 
 /** Parallel axes of a reduction that share loads when neighbours are computed together; none that a guard depends on. */
-function tileable(kernel: Kernel, lead: PlacedStage): AxisId[] {
+export function tileable(kernel: Kernel, lead: PlacedStage): AxisId[] {
   if (!lead.reduce || lead.reduce.index || lead.axes.some((a) => a.kind === "scan")) return [];
   const parallel = lead.axes.filter((a) => a.kind === "parallel");
   if (kernel.shared !== parallel.length) return [];

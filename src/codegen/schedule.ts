@@ -19,12 +19,19 @@ export type Home =
   | { readonly kind: "output"; readonly name: string }
   | { readonly kind: "temp" };
 
+/** Its dimensions from the outermost to the innermost. */
+export interface Layout {
+  readonly order: readonly number[];
+}
+
 export interface Value {
   readonly id: ValueId;
   /** For people: `logits`, `dW`; not an identifier. Unique among the values that are left once `name-values` has run. */
   readonly name: string;
   readonly type: TensorType;
   readonly home: Home;
+  /** How its elements lie; row-major as in its type unless said. */
+  readonly layout?: Layout;
   /** Shares the storage of another value: the same elements in the same row-major order under another shape. */
   readonly alias?: ValueId;
   readonly origins: readonly Origin[];

@@ -1,0 +1,285 @@
+// Recipes for targets with lanes: which axis lies along them and how wide a tile is, by a model of what one round of the innermost
+// loop costs. Data beside the kernel; nothing here changes what is computed, but for the order of a sum along the lanes.
+import type { Axis, AxisId, Expr } from "../ir/stage.ts";
+import { isAffine } from "../ir/stage.ts";
+import { type Dim, dimAt, isStatic } from "../ir/types.ts";
+import { costOfFn, exprsOf, visitExpr } from "./expr.ts";
+import { stridesOfValue } from "./lower-context.ts";
+import { tileable } from "./recipes.ts";
+import type { Caps, Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
+
+/** About what things take, in vector instructions. */
+const costs = {
+  /** Counter, branch and addresses of a round. */
+  round: 1.5,
+  /** Four numbers that lie apart: four loads, or stores, and as many moves between lanes. */
+  apart: 7,
+  /** Folding four lanes into one. */
+  across: 4,
+  /** The head and tail of a loop that is entered for one result. */
+  loop: 4,
+};
+
+/** What a list holds of an axis, where nothing better is known. */
+const density = 0.2;
+
+export interface LaneRecipe extends Recipe {
+  readonly cost: number;
+}
+
+export function chooseLanes(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): LaneRecipe {
+  const model = new CostModel(schedule, kernel, batch);
+  let best: LaneRecipe = { tiles: new Map(), why: "one element at a time", cost: model.cost([], new Map()) };
+  if (kernel.stages.some((s) => s.filter)) return best;
+  const tiled = tileable(kernel, kernel.stages[0]!);
+  for (const lanes of model.laneChoices()) {
+    for (const tiles of tilesFor(tiled, lanes[0], caps.accumulators)) {
+      const cost = model.cost(lanes, tiles);
+      if (cost < best.cost * 0.98) best = { tiles, lanes, cost, why: model.why(lanes, tiles, cost) };
+    }
+  }
+  return best;
+}
+
+/** One or two tiled axes, at most `accumulators` vectors at a time. */
+function* tilesFor(
+  axes: readonly AxisId[],
+  lane: AxisId | undefined,
+  accumulators: number,
+): Generator<Map<AxisId, number>> {
+  yield new Map();
+  const widths = (axis: AxisId): number[] => (axis === lane ? [4, 8, 16, 32] : [1, 2, 3, 4, 6, 8]);
+  const vectors = (axis: AxisId, width: number): number => (axis === lane ? width / 4 : width);
+  for (const [i, a] of axes.entries()) {
+    for (const x of widths(a)) {
+      if (vectors(a, x) <= accumulators) yield new Map([[a, x]]);
+      for (const b of axes.slice(i + 1)) {
+        for (const y of widths(b)) {
+          if (vectors(a, x) * vectors(b, y) <= accumulators) {
+            yield new Map([
+              [a, x],
+              [b, y],
+            ]);
+          }
+        }
+      }
+    }
+  }
+}
+
+/** A stretch of an axis that is done in rounds of one width. */
+interface Segment {
+  readonly share: number;
+  readonly width: number;
+  readonly lanes: boolean;
+}
+
+/** How an expression reads memory. */
+interface Access {
+  /** Stride in elements per axis; undefined: at a computed place, or kept by a guard. */
+  readonly strides: ReadonlyMap<AxisId, number>;
+  /** Axes along which neighbours must be looked at one by one. */
+  readonly apart: ReadonlySet<AxisId>;
+}
+
+class CostModel {
+  private readonly schedule: Schedule;
+  private readonly kernel: Kernel;
+  private readonly batch: number;
+
+  constructor(schedule: Schedule, kernel: Kernel, batch: number) {
+    this.schedule = schedule;
+    this.kernel = kernel;
+    this.batch = batch;
+  }
+
+  /** All stages along one shared axis, or each along its own. */
+  *laneChoices(): Generator<(AxisId | undefined)[]> {
+    const { stages, shared } = this.kernel;
+    for (const axis of stages[0]!.axes.slice(0, shared)) {
+      if (axis.kind === "parallel" && stages.every((s) => this.mayLieAlong(s, axis))) yield stages.map(() => axis.id);
+    }
+    const own = stages.map((stage) => this.bestOwnAxis(stage));
+    if (own.some((axis) => axis !== undefined)) yield own;
+  }
+
+  private bestOwnAxis(stage: PlacedStage): AxisId | undefined {
+    let best: { axis: AxisId | undefined; cost: number } = {
+      axis: undefined,
+      cost: this.stageCost(stage, undefined, new Map()),
+    };
+    for (const axis of stage.axes.slice(this.kernel.shared)) {
+      if (!this.mayLieAlong(stage, axis)) continue;
+      const cost = this.stageCost(stage, axis.id, new Map());
+      if (cost < best.cost * 0.98) best = { axis: axis.id, cost };
+    }
+    return best.axis;
+  }
+
+  private mayLieAlong(stage: PlacedStage, axis: Axis): boolean {
+    if (dimAt(axis.extent, this.batch) < 4 || axis.kind === "scan" || axis.id === stage.sparse?.axis) return false;
+    if (stage.sparse?.at.some((place) => place.terms.some((t) => t.axis === axis.id))) return false;
+    if (axis.kind === "reduce" && (stage.reduce!.index || stage.axes.some((a) => a.kind === "scan"))) return false;
+    // A guard becomes a bound of the loop: one for all lanes.
+    return !stage.reduce || !guardsOf(stage).has(axis.id);
+  }
+
+  cost(lanes: readonly (AxisId | undefined)[], tiles: ReadonlyMap<AxisId, number>): number {
+    return this.kernel.stages.reduce((sum, stage, i) => sum + this.stageCost(stage, lanes[i], tiles), 0);
+  }
+
+  private stageCost(stage: PlacedStage, lane: AxisId | undefined, tiles: ReadonlyMap<AxisId, number>): number {
+    const rounds = stage.axes.reduce(
+      (k, a) => k * dimAt(a.extent, this.batch) * (a.id === stage.sparse?.axis ? density : 1),
+      1,
+    );
+    const results = stage.axes.reduce((k, a) => (a.kind === "reduce" ? k : k * dimAt(a.extent, this.batch)), 1);
+    const isAcross = stage.axes.some((a) => a.id === lane && a.kind === "reduce");
+    const body = this.work(stage.body, stage.reduce ? 1 : 0);
+    const end = this.work(stage.epilogue, 0);
+    let total = 0;
+    for (const part of this.partsOf(stage, lane, tiles)) {
+      const widths = new Map(part.map(({ axis, segment }) => [axis.id, segment]));
+      const share = part.reduce((k, { segment }) => k * segment.share, 1);
+      const inLanes = lane !== undefined && (widths.get(lane)?.lanes ?? false);
+      const points = part.reduce((k, { axis, segment }) => k * (axis.kind === "parallel" ? segment.width : 1), 1);
+      const perRound = points * (isAcross && inLanes ? 4 : 1);
+      const round = costs.round + this.roundCost(body, widths, inLanes ? lane : undefined, isAcross);
+      total += (share * rounds * round) / perRound;
+      const outside = inLanes && !isAcross ? lane : undefined;
+      const finish =
+        this.roundCost(end, widths, outside, false) +
+        this.storeCost(stage, widths, outside) +
+        (stage.reduce ? costs.loop : 0) +
+        (isAcross && inLanes ? points * costs.across : 0);
+      total += (share * results * finish) / points;
+    }
+    return total;
+  }
+
+  /** Segments of the tiled and laned axes, in all combinations. */
+  private partsOf(
+    stage: PlacedStage,
+    lane: AxisId | undefined,
+    tiles: ReadonlyMap<AxisId, number>,
+  ): { axis: Axis; segment: Segment }[][] {
+    let parts: { axis: Axis; segment: Segment }[][] = [[]];
+    for (const axis of stage.axes) {
+      const inLanes = axis.id === lane;
+      if (!inLanes && !tiles.has(axis.id)) continue;
+      const tile = Math.max(tiles.get(axis.id) ?? 1, inLanes ? 4 : 1);
+      const segments = segmentsOf(axis.extent, tile, inLanes, this.batch);
+      parts = parts.flatMap((part) => segments.map((segment) => [...part, { axis, segment }]));
+    }
+    return parts;
+  }
+
+  private work(expr: Expr | undefined, folds: number): { readonly operations: number; readonly reads: Access[] } {
+    let operations = folds;
+    const reads: Access[] = [];
+    if (expr) {
+      visitExpr(expr, (e) => {
+        if (e.kind === "call") operations += costOfFn(e.fn);
+        if (e.kind === "load" || e.kind === "gather") reads.push(this.accessOf(e));
+      });
+    }
+    return { operations, reads };
+  }
+
+  private accessOf(e: Extract<Expr, { kind: "load" | "gather" }>): Access {
+    const strides = new Map<AxisId, number>();
+    const apart = new Set<AxisId>();
+    const byDimension = stridesOfValue(this.schedule, e.of, this.batch);
+    e.at.forEach((place, d) => {
+      if (!isAffine(place)) {
+        visitExpr(place, (inner) => {
+          const places = inner.kind === "load" ? inner.at : inner.kind === "index" ? [inner.at] : [];
+          for (const t of places.flatMap((p) => p.terms)) apart.add(t.axis);
+        });
+        return;
+      }
+      for (const { axis, mul } of place.terms) {
+        if (typeof mul === "number") strides.set(axis, (strides.get(axis) ?? 0) + mul * byDimension[d]!);
+        else apart.add(axis);
+      }
+    });
+    if (e.kind === "load") for (const g of e.guard ?? []) for (const t of g.at.terms) apart.add(t.axis);
+    return { strides, apart };
+  }
+
+  /** Instructions of one round over a tile. */
+  private roundCost(
+    { operations, reads }: { readonly operations: number; readonly reads: readonly Access[] },
+    widths: ReadonlyMap<AxisId, Segment>,
+    lane: AxisId | undefined,
+    isAcross: boolean,
+  ): number {
+    const vectorsAlong = (axis: AxisId, segment: Segment): number =>
+      axis === lane ? segment.width / 4 : segment.width;
+    let vectors = 1;
+    for (const [axis, segment] of widths) if (!(isAcross && axis === lane)) vectors *= vectorsAlong(axis, segment);
+    const loads = reads.reduce((sum, read) => {
+      let count = 1;
+      let price = 1;
+      for (const [axis, segment] of widths) {
+        const isUsed = read.apart.has(axis) || (read.strides.get(axis) ?? 0) !== 0;
+        if (!isUsed) continue;
+        if (axis === lane && (read.apart.has(axis) || read.strides.get(axis) !== 1)) price = costs.apart;
+        if (!(isAcross && axis === lane)) count *= vectorsAlong(axis, segment);
+      }
+      return sum + count * price;
+    }, 0);
+    return vectors * operations + loads;
+  }
+
+  private storeCost(stage: PlacedStage, widths: ReadonlyMap<AxisId, Segment>, lane: AxisId | undefined): number {
+    let vectors = 1;
+    for (const [axis, segment] of widths) {
+      if (stage.axes.some((a) => a.id === axis && a.kind === "parallel"))
+        vectors *= axis === lane ? segment.width / 4 : segment.width;
+    }
+    if (lane === undefined) return vectors;
+    const byDimension = stridesOfValue(this.schedule, stage.out.value, this.batch);
+    let stride = 0;
+    stage.out.at.forEach((place, d) => {
+      if (!isAffine(place)) stride = Number.NaN;
+      else
+        for (const { axis, mul } of place.terms)
+          if (axis === lane) stride += typeof mul === "number" ? mul * byDimension[d]! : Number.NaN;
+    });
+    return stride === 1 ? vectors : vectors * costs.apart;
+  }
+
+  why(lanes: readonly (AxisId | undefined)[], tiles: ReadonlyMap<AxisId, number>, cost: number): string {
+    const nameOf = (id: AxisId): string =>
+      this.kernel.stages.flatMap((s) => s.axes).find((a) => a.id === id)?.name ?? "?";
+    const along = [...new Set(lanes.filter((id) => id !== undefined).map(nameOf))].join(", ");
+    const wide = [...tiles].filter(([, k]) => k > 1).map(([id, k]) => `${nameOf(id)} by ${k}`);
+    return `${[`lanes along ${along}`, ...wide].join("; ")}: about ${Math.round(cost)} instructions, one at a time ${Math.round(this.cost([], new Map()))}`;
+  }
+}
+
+/** Whole tiles, what fills the lanes, the rest: as lowering cuts an axis. */
+function segmentsOf(size: Dim, tile: number, inLanes: boolean, batch: number): Segment[] {
+  const extent = dimAt(size, batch);
+  const segments: Segment[] = [];
+  let from = 0;
+  for (const width of inLanes && tile > 4 ? [tile, 4, 1] : tile > 1 ? [tile, 1] : [1]) {
+    const to = extent - (extent % width);
+    if (to <= from) continue;
+    const isWhole = width === tile || !isStatic(size);
+    segments.push({ share: (to - from) / extent, width: isWhole ? width : to - from, lanes: inLanes && width > 1 });
+    from = to;
+  }
+  return segments;
+}
+
+function guardsOf(stage: PlacedStage): Set<AxisId> {
+  const guarded = new Set<AxisId>();
+  for (const expr of exprsOf(stage)) {
+    visitExpr(expr, (e) => {
+      if (e.kind === "load") for (const g of e.guard ?? []) for (const t of g.at.terms) guarded.add(t.axis);
+    });
+  }
+  return guarded;
+}

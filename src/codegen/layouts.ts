@@ -1,0 +1,170 @@
+// Layouts: in which order the dimensions of a value lie in memory, chosen so that kernels with lanes find neighbours side by side.
+// Before: row-major as written. After: weights transposed, activations with the batch innermost, where the cost model says so.
+// Stays true: columns and outputs keep their logical order, and a parameter has one layout in all programs. Contract: reorder.
+import type { ValueId } from "../ir/stage.ts";
+import { countAt, isStatic, type Shape } from "../ir/types.ts";
+import { readsOf, writesOf } from "./expr.ts";
+import { kernelKey } from "./kernel-key.ts";
+import { chooseLanes } from "./lane-recipes.ts";
+import { loweringContext } from "./lower-context.ts";
+import { type Caps, type Kernel, type Layout, type Schedule, storageOf, type Value } from "./schedule.ts";
+
+/** Values that lie alike: one temporary, or the versions of a parameter. */
+interface Movable {
+  /** Of a parameter or state. */
+  readonly slot: string | undefined;
+  readonly ids: readonly ValueId[];
+  readonly shape: Shape;
+  readonly kernels: readonly Kernel[];
+}
+
+type SlotLayouts = ReadonlyMap<string, Layout>;
+
+/** All programs of a unit. The training step decides where parameters lie; the others follow it. */
+export function assignLayouts(
+  schedules: ReadonlyMap<string, Schedule>,
+  caps: Caps,
+  batch: number,
+): Map<string, Schedule> {
+  const result = new Map(schedules);
+  const names = [...schedules.keys()];
+  const leader = ["step", "predict"].find((name) => schedules.has(name)) ?? names[0]!;
+  const search = new LayoutSearch(caps, batch);
+  let slots: SlotLayouts = new Map();
+  for (const name of [leader, ...names.filter((n) => n !== leader)]) {
+    const schedule = search.run(schedules.get(name)!, name, name === leader ? undefined : slots);
+    if (name === leader) slots = slotLayouts(schedule);
+    result.set(name, schedule);
+  }
+  return result;
+}
+
+function slotLayouts(schedule: Schedule): SlotLayouts {
+  const slots = new Map<string, Layout>();
+  for (const { home, layout } of schedule.values) if (home.kind === "slot" && layout) slots.set(home.slot, layout);
+  return slots;
+}
+
+class LayoutSearch {
+  private readonly caps: Caps;
+  private readonly batch: number;
+  /** What a kernel costs, by its key: equal kernels are priced once. */
+  private readonly prices = new Map<string, number>();
+
+  constructor(caps: Caps, batch: number) {
+    this.caps = caps;
+    this.batch = batch;
+  }
+
+  /** `slots`: layouts that are decided already; absent: they are to be found. */
+  run(schedule: Schedule, program: string, slots: SlotLayouts | undefined): Schedule {
+    const movable = this.movables(schedule, program);
+    const fixed = slots ? movable.filter((m) => m.slot !== undefined) : [];
+    const free = movable.filter((m) => !fixed.includes(m));
+    const trials = [natural, batchInnermost].map((start) => {
+      const values = [...schedule.values];
+      const trial: Schedule = { ...schedule, values };
+      for (const m of fixed) setLayout(values, m, slots!.get(m.slot!));
+      for (const m of free) setLayout(values, m, start(m.shape));
+      this.descend(trial, values, free);
+      return { trial, cost: this.total(trial) };
+    });
+    return trials.reduce((a, b) => (b.cost < a.cost * 0.99 ? b : a)).trial;
+  }
+
+  /** Moves one value at a time to where its kernels cost least, until a round moves none. */
+  private descend(trial: Schedule, values: Value[], free: readonly Movable[]): void {
+    for (let round = 0; round < 3; round++) {
+      let moved = false;
+      for (const m of free) {
+        const before = values[m.ids[0]!]!.layout;
+        let best = { layout: before, cost: this.price(trial, m.kernels) * 0.99 };
+        for (const layout of choicesFor(m.shape)) {
+          if (sameLayout(layout, before)) continue;
+          setLayout(values, m, layout);
+          const cost = this.price(trial, m.kernels);
+          if (cost < best.cost) best = { layout, cost };
+        }
+        setLayout(values, m, best.layout);
+        moved ||= !sameLayout(best.layout, before);
+      }
+      if (!moved) return;
+    }
+  }
+
+  private total = (schedule: Schedule): number => this.price(schedule, schedule.kernels);
+
+  private price(schedule: Schedule, kernels: readonly Kernel[]): number {
+    const context = loweringContext(schedule, this.batch, false);
+    return kernels.reduce((sum, kernel) => {
+      const key = kernelKey(context, kernel).text;
+      let cost = this.prices.get(key);
+      if (cost === undefined) {
+        cost = chooseLanes(schedule, kernel, this.caps, this.batch).cost;
+        this.prices.set(key, cost);
+      }
+      return sum + cost;
+    }, 0);
+  }
+
+  /** Parameters, states and temporaries of two or more dimensions that share their storage with no other shape; the largest first. */
+  private movables(schedule: Schedule, program: string): Movable[] {
+    const shared = new Set<ValueId>();
+    for (const { id, alias } of schedule.values)
+      if (alias !== undefined) shared.add(id).add(storageOf(schedule, id).id);
+    const kernelsOf = new Map<ValueId, Set<Kernel>>();
+    for (const kernel of schedule.kernels) {
+      for (const id of kernel.stages.flatMap((s) => [...readsOf(s), ...writesOf(s)]))
+        kernelsOf.set(id, (kernelsOf.get(id) ?? new Set()).add(kernel));
+    }
+    const groups = new Map<string, ValueId[]>();
+    for (const value of schedule.values) {
+      const slot = slotOf(value, program);
+      const isOpen = value.home.kind === "temp" || slot !== undefined;
+      if (!isOpen || value.type.shape.filter((d) => d !== 1).length < 2) continue;
+      const key = slot === undefined ? `temp ${value.id}` : `slot ${slot}`;
+      groups.set(key, [...(groups.get(key) ?? []), value.id]);
+    }
+    const movables: Movable[] = [];
+    for (const ids of groups.values()) {
+      const kernels = [...new Set(ids.flatMap((id) => [...(kernelsOf.get(id) ?? [])]))];
+      const value = schedule.values[ids[0]!]!;
+      if (ids.some((id) => shared.has(id)) || kernels.some((k) => k.stages.some((s) => s.filter))) continue;
+      movables.push({ slot: slotOf(value, program), ids, shape: value.type.shape, kernels });
+    }
+    const sizeOf = (m: Movable): number => countAt(m.shape, this.batch);
+    return movables.sort((a, b) => sizeOf(b) - sizeOf(a));
+  }
+}
+
+/** The start values that `init` leaves are the parameters themselves. */
+function slotOf({ home }: Value, program: string): string | undefined {
+  if (home.kind === "slot") return home.slot;
+  return home.kind === "output" && program === "init" ? home.name : undefined;
+}
+
+function setLayout(values: Value[], { ids }: Movable, layout: Layout | undefined): void {
+  for (const id of ids) {
+    const { layout: _, ...value } = values[id]!;
+    values[id] = layout ? { ...value, layout } : value;
+  }
+}
+
+const natural = (): undefined => undefined;
+
+/** The dimension that counts rows moves inside. */
+function batchInnermost(shape: Shape): Layout | undefined {
+  const rows = shape.findIndex((d) => !isStatic(d));
+  return rows < 0 ? undefined : withInnermost(shape, rows);
+}
+
+/** Each dimension as the innermost one. */
+const choicesFor = (shape: Shape): (Layout | undefined)[] =>
+  shape.flatMap((dim, d) => (dim === 1 ? [] : [withInnermost(shape, d)]));
+
+function withInnermost(shape: Shape, d: number): Layout | undefined {
+  if (d === shape.length - 1) return undefined;
+  return { order: [...shape.keys()].filter((k) => k !== d).concat(d) };
+}
+
+const sameLayout = (a: Layout | undefined, b: Layout | undefined): boolean => a?.order.join() === b?.order.join();
