@@ -190,16 +190,22 @@ const separators = ["\n", "\n", "; ", "\n\n\n", " # note\n", "\n  # own line\n",
 /** A string, which is left alone, or a gap. */
 const gaps = new RegExp(`"(?:[^"\\\\]|\\\\.)*"|[${space}${soft}${separator}]`, "g");
 
+const filled = (text: string, of: (gap: string) => string): string =>
+  text.replace(gaps, (found) => (found.length > 1 ? found : of(found)));
+
+/** One expression, each of its gaps a space or the end of a statement. */
+export const expressions: fc.Arbitrary<string> = expr.map((text) =>
+  filled(text, (gap) => (gap === separator ? "\n" : " ")),
+);
+
 /** One text, and the same text with other spaces, lines and comments. */
 export const programs: fc.Arbitrary<{ readonly plain: string; readonly laidOut: string }> = fc
   .tuple(shapes, fc.array(fc.nat(), { minLength: 1, maxLength: 40 }))
   .map(([shape, choices]) => {
     let next = 0;
     const pick = (options: readonly string[]): string => options[choices[next++ % choices.length]! % options.length]!;
-    const fill = (text: string, of: (gap: string) => string): string =>
-      text.replace(gaps, (found) => (found.length > 1 ? found : of(found)));
     return {
-      plain: fill(shape, (gap) => (gap === separator ? "\n" : " ")),
-      laidOut: fill(shape, (gap) => pick(gap === space ? spaces : gap === soft ? softs : separators)),
+      plain: filled(shape, (gap) => (gap === separator ? "\n" : " ")),
+      laidOut: filled(shape, (gap) => pick(gap === space ? spaces : gap === soft ? softs : separators)),
     };
   });
