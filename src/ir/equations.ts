@@ -165,12 +165,13 @@ class Writer {
     return { name: this.names.claim(`d${name}`), role: "value", gradientOf: name };
   }
 
-  /** One name for a binding, whether its value or its gradient comes first; further values of a name in a loop get others. */
-  private bindingName({ label = "", path = [] }: Origin, isValue: boolean): string {
+  /** One name for a binding, whether its value or its gradient comes first; each round of a loop has a name of its own. */
+  private bindingName({ label = "", rebound = 0, path = [] }: Origin, isValue: boolean): string {
     const long = [...path, label].join(".");
-    const known = this.bindings.get(long);
+    const key = `${long} ${rebound}`;
+    const known = this.bindings.get(key);
     const name = known === undefined || (isValue && known.hasLine) ? this.names.claim(label, long) : known.name;
-    this.bindings.set(long, { name, hasLine: isValue || known?.hasLine === true });
+    this.bindings.set(key, { name, hasLine: isValue || known?.hasLine === true });
     return name;
   }
 }

@@ -16,6 +16,8 @@ export interface Origin {
   readonly span?: Span;
   /** The bound name, if the expression is a binding's whole right side: `h`, `fc1.weight`. */
   readonly label?: string;
+  /** How often the body at `path` had given this label before: rounds of a `for` bind one name again and again. */
+  readonly rebound?: number;
   /** Path of calls that led here, outermost first: `block_0`, `attention`. Groups for folding, chains for errors. */
   readonly path?: readonly string[];
 }
@@ -62,6 +64,7 @@ function attrText(value: AttrValue): string {
 const sameOrigin = (a: Origin, b: Origin): boolean =>
   a.role === b.role &&
   a.label === b.label &&
+  a.rebound === b.rebound &&
   a.span?.start === b.span?.start &&
   a.span?.end === b.span?.end &&
   a.span?.source === b.span?.source &&
@@ -75,6 +78,8 @@ export class Builder {
   readonly ops: OpTable;
   private readonly list: Node[] = [];
   private readonly interned = new Map<string, NodeId>();
+  /** How many nodes have been given each label, by its whole path. */
+  private readonly labelled = new Map<string, number>();
   /** Added to every node made; passes set it while they rebuild a node. */
   private current: readonly Origin[] = [];
 
@@ -151,7 +156,11 @@ export class Builder {
     const node = this.at(id);
     const [first, ...more] = node.origins;
     if (first && node.origins.every((origin) => origin.label === undefined)) {
-      this.list[id] = { ...node, origins: [{ ...first, label, path }, ...more] };
+      const long = [...path, label].join(".");
+      const rebound = this.labelled.get(long) ?? 0;
+      this.labelled.set(long, rebound + 1);
+      const again = rebound > 0 ? { rebound } : {};
+      this.list[id] = { ...node, origins: [{ ...first, label, ...again, path }, ...more] };
     }
   }
 

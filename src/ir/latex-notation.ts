@@ -1,6 +1,16 @@
 // Equations in LaTeX, for `aligned`: fractions, roots, norms of mathematics where they exist, `\operatorname` elsewhere.
 import type { Notation } from "./equations.ts";
-import { axesOf, languagePiece, level, numberPiece, type Piece, productOfTwo, type Site, word } from "./notation.ts";
+import {
+  axesOf,
+  isSquare,
+  languagePiece,
+  level,
+  numberPiece,
+  type Piece,
+  productOfTwo,
+  type Site,
+  word,
+} from "./notation.ts";
 
 const escaped = (name: string): string => name.replace(/_/g, "\\_");
 
@@ -91,6 +101,7 @@ function latexPiece(site: Site): Piece {
   const { op, attrs } = node;
   const sign = signs.get(op);
   if (sign) return infix(sign[0], sign[1], args);
+  if (isSquare(node)) return { text: `${raised(x)}^{2}`, level: level.power };
   const name = functions.get(op);
   if (name !== undefined) return word(`${name}\\left(${args.map(({ text }) => text).join(", ")}\\right)`);
   if (reductions.has(op) || safeForms.has(op)) return overAxes(op, site);

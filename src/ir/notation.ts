@@ -1,12 +1,14 @@
 // A node as an expression of the language, given its operands as expressions. Knows op names; not which nodes get a line.
 import type { Graph, Node, NodeId } from "./graph.ts";
 import type { Attrs, AttrValue } from "./op-def.ts";
-import { type Dim, dimText, isStatic, productOf, type Shape, sameDim, shapeText } from "./types.ts";
+import { type Dim, dimText, isStatic, productOf, type Shape, sameDim, sameShape, shapeText } from "./types.ts";
 
 /** An expression and how tightly its outermost operator binds. */
 export interface Piece {
   readonly text: string;
   readonly level: number;
+  /** Of a slice: what is sliced, and what stands for each axis. */
+  readonly part?: { readonly of: string; readonly items: readonly string[] };
 }
 
 /** Binding strengths, as the language's grammar has them. */
@@ -31,6 +33,16 @@ const infix = (at: number, sign: string, [a, b]: readonly Piece[], rightTighter 
   text: `${within(a!, at)} ${sign} ${within(b!, rightTighter ? at + 1 : at)}`,
   level: at,
 });
+
+/** `x ** 2`: right-associative, and tighter than a sign before it. */
+const power = (x: Piece, y: Piece): Piece => ({
+  text: `${within(x, level.postfix)} ** ${within(y, level.negation)}`,
+  level: level.power,
+});
+
+/** x * x, which is what becomes of x ** 2. */
+export const isSquare = ({ op, inputs, type }: Node): boolean =>
+  op === "mul" && inputs[0] === inputs[1] && type.dtype === "f32";
 
 // ---- Numbers ----
 
@@ -195,11 +207,38 @@ function slicePiece({ graph, node, args }: Site): Piece {
     }
     runs.push(isStatic(size) || sameDim(size, count) ? size : { perRow: 1 });
   }
-  while (items.at(-1) === ":") items.pop();
   const isSplit = runs.length > shape.length;
   const from = isSplit ? call("reshape", args[0]!.text, shapeText(runs)) : args[0]!;
-  const part = word(`${within(from, level.postfix)}[${items.join(", ")}]`);
-  return isSplit ? call("reshape", part.text, shapeText(sizes)) : part;
+  const of = within(from, level.postfix);
+  const part = partPiece(of, items);
+  return isSplit ? call("reshape", part.text, shapeText(sizes)) : { ...part, part: { of, items } };
+}
+
+/** `x[1:3, :, 0]` */
+function partPiece(of: string, items: readonly string[]): Piece {
+  const last = items.findLastIndex((item) => item !== ":");
+  return word(`${of}[${items.slice(0, last + 1).join(", ")}]`);
+}
+
+/** A reshape; one that drops the axes of which a slice took a single place is the index there: `x[:, 3]`. */
+function reshapePiece({ graph, node, args }: Site): Piece {
+  const part = args[0]!.part;
+  if (part) {
+    const { sizes } = graph.nodes[node.inputs[0]!]!.attrs as unknown as { readonly sizes: Shape };
+    const isSingle = (axis: number): boolean => sizes[axis] === 1 && part.items[axis] !== ":";
+    if (
+      sameShape(
+        sizes.filter((_, axis) => !isSingle(axis)),
+        node.type.shape,
+      )
+    ) {
+      return partPiece(
+        part.of,
+        part.items.map((item, axis) => (isSingle(axis) ? item.split(":")[0]! : item)),
+      );
+    }
+  }
+  return call("reshape", args[0]!.text, shapeText(node.type.shape));
 }
 
 /** `pad(x, …)`; along N, which `pad` does not take, blocks of the value are put beside. */
@@ -291,13 +330,7 @@ const spellings: ReadonlyMap<string, (site: Site) => Piece> = new Map<string, (s
   ["iota", ({ node }) => call("iota", dimText(node.attrs["count"] as Dim))],
   ["neg", ({ args }) => ({ text: `-${within(args[0]!, level.negation)}`, level: level.negation })],
   ["not", ({ args }) => ({ text: `not ${within(args[0]!, level.not)}`, level: level.not })],
-  [
-    "pow",
-    ({ args: [x, y] }) => ({
-      text: `${within(x!, level.postfix)} ** ${within(y!, level.negation)}`,
-      level: level.power,
-    }),
-  ],
+  ["pow", ({ args: [x, y] }) => power(x!, y!)],
   ["maximum", ({ args }) => call("max", args[0]!.text, args[1]!.text)],
   ["minimum", ({ args }) => call("min", args[0]!.text, args[1]!.text)],
   ["cast", ({ node, args }) => call(String(node.attrs["to"]), args[0]!.text)],
@@ -307,7 +340,7 @@ const spellings: ReadonlyMap<string, (site: Site) => Piece> = new Map<string, (s
   ...["logsumexp", "softmax", "log_softmax"].map((name) => [name, safeForm] as const),
   ["cumsum", ({ node, args }) => call("cumsum", args[0]!.text, `axis=${node.attrs["axis"]}`)],
   ["einsum", einsumPiece],
-  ["reshape", ({ node, args }) => call("reshape", args[0]!.text, shapeText(node.type.shape))],
+  ["reshape", reshapePiece],
   ["transpose", transposePiece],
   [
     "broadcast",
@@ -335,6 +368,7 @@ const spellings: ReadonlyMap<string, (site: Site) => Piece> = new Map<string, (s
 export function languagePiece(site: Site): Piece {
   const { op } = site.node;
   const sign = signs.get(op);
+  if (isSquare(site.node)) return power(site.args[0]!, word("2"));
   if (sign) return infix(sign[0], sign[1], site.args);
   const comparison = comparisons.get(op);
   // Comparisons do not chain: an operand that is one stands in parentheses.

@@ -40,9 +40,44 @@ describe("equations read as a textbook has them", () => {
   it("mean squared error", () => {
     expect(equations(models.get("mse")!)).toMatchInlineSnapshot(`
       "
-      t1   = x @ W - y                   # [N, 2]
-      loss = mean(t1 * t1)               # []
-      dW   = x.T @ (t1 * (2 / (2 * N)))  # [3, 2]
+      t1   = x @ W - y       # [N, 2]
+      loss = mean(t1 ** 2)   # []
+      dW   = x.T @ (t1 / N)  # [3, 2]
+      "
+    `);
+  });
+  it("layers in a loop: each gradient is called by the value it belongs to", () => {
+    const text = `model m(x: [N, 4]) -> [N] {
+  h = x
+  for i in 0:2 { h = tanh(linear(h, 4, use_bias=false)) }
+  h[:, 3]
+}
+loss(out, y: [N]) = mse(out, y)
+`;
+    expect(equations(text)).toMatchInlineSnapshot(`
+      "
+      h                  = tanh(x @ linear_0_0_weight.T)  # [N, 4]
+      h_1                = tanh(h @ linear_0_1_weight.T)  # [N, 4]
+      out                = h_1[:, 3]                      # [N]
+      t1                 = out - y                        # [N]
+      loss               = mean(t1 ** 2)                  # []
+      dh_1               = pad(reshape(t1, [N, 1]) * (2 / N), [[0, 0], [3, 0]])  # [N, 4]
+      t2                 = dh_1 * (1 - h_1 ** 2)          # [N, 4]
+      dh                 = t2 @ linear_0_1_weight         # [N, 4]
+      dlinear_0_1_weight = t2.T @ h                       # [4, 4]
+      dlinear_0_0_weight = (dh * (1 - h ** 2)).T @ x      # [4, 4]
+      "
+    `);
+  });
+  it("numbers and sizes in lowest terms, and no sum with a negative term", () => {
+    const text = `model m(x: [N, 6]) -> [N, 6] { param w: [6] = ones(); x * w }
+loss(out) = 6 * mean(max(out, 1)) - mean(4 * out ** 2)
+`;
+    expect(equations(text)).toMatchInlineSnapshot(`
+      "
+      t1   = x * w                                                              # [N, 6]
+      loss = sum(max(t1, 1)) / N - 2 * sum(t1 * x * w) / (3 * N)                # []
+      dw   = sum((t1 * (-4 / (3 * N)) + where(t1 >= 1, 1 / N, 0)) * x, axis=0)  # [6]
       "
     `);
   });
@@ -59,14 +94,14 @@ describe("equations read as a textbook has them", () => {
   it("layer norm, by two reductions", () => {
     expect(equations(models.get("norm")!, "x")).toMatchInlineSnapshot(`
       "
-      centred   = x - mean(x, axis=1, keepdims=true)          # [N, 6]
-      deviation = sqrt(mean(centred * centred, axis=1, keepdims=true) + 0.00001)  # [N, 1]
-      loss      = sum(centred / deviation * gain * target)    # []
-      t1        = target * gain                               # [N, 6]
-      t2        = t1 / deviation                              # [N, 6]
+      centred   = x - mean(x, axis=1, keepdims=true)                         # [N, 6]
+      deviation = sqrt(mean(centred ** 2, axis=1, keepdims=true) + 0.00001)  # [N, 1]
+      loss      = sum(centred / deviation * gain * target)                   # []
+      t1        = target * gain                                              # [N, 6]
+      t2        = t1 / deviation                                             # [N, 6]
       t3        = sum(t1 * centred, axis=1, keepdims=true) / deviation / deviation  # [N, 1]
-      dcentred  = t2 - t3 / deviation / 6 * centred           # [N, 6]
-      dx        = dcentred - mean(t2, axis=1, keepdims=true)  # [N, 6]
+      dcentred  = t2 - t3 / deviation / 6 * centred                          # [N, 6]
+      dx        = dcentred - mean(t2, axis=1, keepdims=true)                 # [N, 6]
       "
     `);
   });

@@ -64,13 +64,35 @@ class Collector {
       this.top *= rowsOver.pop()!;
       this.bottom *= rowsUnder.pop()!;
     }
-    let { top, bottom } = this;
-    if (bottom < 0) [top, bottom] = [-top, -bottom];
-    const quotient = bottom / Math.abs(top);
-    if (Math.abs(top) !== 1 && Number.isInteger(quotient)) [top, bottom] = [Math.sign(top), quotient];
-    else if (Math.abs(top) !== 1 && bottom !== 1) [top, bottom] = [top / bottom, 1];
+    const [top, bottom] = reduced(this.top, this.bottom, rowsUnder);
     return { top, bottom, over: this.over.sort(byNumber), under: this.under.sort(byNumber), rowsOver, rowsUnder };
   }
+}
+
+/** top / bottom in lowest terms, `rowsUnder` keeping what stays below: 784 / (784 * N) is 1 / N, 6 / (4 * N) is 3 / (2 * N). */
+function reduced(top: number, bottom: number, rowsUnder: number[]): readonly [top: number, bottom: number] {
+  const last = rowsUnder.length - 1;
+  if (last >= 0 && Number.isSafeInteger(bottom * rowsUnder[last]!)) {
+    bottom *= rowsUnder[last]!;
+    rowsUnder[last] = 1;
+  }
+  if (bottom < 0) [top, bottom] = [-top, -bottom];
+  const quotient = bottom / Math.abs(top);
+  if (Number.isInteger(quotient)) [top, bottom] = [Math.sign(top), quotient];
+  else if (Number.isSafeInteger(top) && Number.isSafeInteger(bottom)) {
+    const divisor = greatestDivisor(Math.abs(top), bottom);
+    [top, bottom] = [top / divisor, bottom / divisor];
+  }
+  if (last >= 0 && Number.isSafeInteger(bottom * rowsUnder[last]!)) {
+    rowsUnder[last]! *= bottom;
+    bottom = 1;
+  }
+  return Math.abs(top) !== 1 && bottom !== 1 ? [top / bottom, 1] : [top, bottom];
+}
+
+function greatestDivisor(a: number, b: number): number {
+  while (b !== 0) [a, b] = [b, a % b];
+  return a;
 }
 
 const byNumber = (a: number, b: number): number => a - b;

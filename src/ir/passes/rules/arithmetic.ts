@@ -37,6 +37,16 @@ const powers: ReadonlyMap<number, (r: Rewriter, x: NodeId) => NodeId> = new Map(
   [-1, (r, x) => r.node("div", [r.node("const", [], { value: 1, dtype: "f32" }), x])],
 ]);
 
+/** a OP b as b OP a. */
+const mirrored: ReadonlyMap<string, string> = new Map([
+  ["lt", "gt"],
+  ["gt", "lt"],
+  ["le", "ge"],
+  ["ge", "le"],
+  ["eq", "eq"],
+  ["ne", "ne"],
+]);
+
 export const arithmeticRules: readonly Rewrite[] = [
   {
     name: "arithmetic of constants",
@@ -97,6 +107,18 @@ export const arithmeticRules: readonly Rewrite[] = [
     },
   },
   {
+    name: "a number to the right of a comparison",
+    before: "where(0 >= x, y, z)",
+    after: "where(x <= 0, y, z)",
+    ops: [...mirrored.keys()],
+    apply(r, { op, inputs: [left, right], type }) {
+      const isTurned = constantOf(r, left!) !== undefined && constantOf(r, right!) === undefined;
+      return isTurned && sameShape(r.type(right!).shape, type.shape)
+        ? r.node(mirrored.get(op)!, [right!, left!])
+        : undefined;
+    },
+  },
+  {
     name: "where both sides are one",
     before: "where(c, x, x)",
     after: "x",
@@ -140,7 +162,8 @@ export const arithmeticRules: readonly Rewrite[] = [
     after: "(x - y) * 3",
     ops: ["add", "sub"],
     apply(r, node) {
-      if (!isFloat(r, node.id) || isScalar(r, node.id)) return undefined;
+      if (!isFloat(r, node.id)) return undefined;
+      if (isScalar(r, node.id)) return withoutSigns(r, node);
       const [left, right] = node.inputs.map((id) => takeTerm(r, id)) as [Scaled, Scaled];
       if (left.core === null && right.core === null) return undefined;
       if (magnitude(left.factor) !== magnitude(right.factor)) return withoutSigns(r, node);
