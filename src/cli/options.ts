@@ -47,14 +47,19 @@ export interface CodeOptions {
   readonly reuse: boolean;
   readonly dense?: boolean;
   readonly strictFloat?: boolean;
+  readonly debug?: boolean;
 }
 
-/** `--no-reuse`, `--dense`, `--strict-float`: for every command that makes code. */
+/** `--no-reuse`, `--dense`, `--strict-float`, `--debug`: for every command that makes code. */
 export const withCodeOptions = (command: Command): Command =>
   command
     .option("--no-reuse", "give every temporary bytes of its own")
     .option("--dense", "do not skip the zeros of data columns")
-    .option("--strict-float", "round every fused intermediate to float32, as a store would");
+    .option("--strict-float", "round every fused intermediate to float32, as a store would")
+    .option(
+      "--debug",
+      "to look into: breakpoints in the model, every value by its name, a stop at the first NaN; slow",
+    );
 
 /** The examples below a command's options. */
 export const examples = (...lines: readonly string[]): string =>

@@ -1,7 +1,7 @@
 // Bundling with esbuild: the emitted TypeScript as a library, and together with the runtime as a program. Everything is in memory:
 // no file beside the model (tsconfig.json, package.json, node_modules) can change a byte. esbuild is loaded when first needed.
 import runtime from "nnc:runtime";
-import { comment } from "./ts/text.ts";
+import { comment, quote } from "./ts/text.ts";
 
 export interface Bundles {
   /** `NAME.js`: the library as an ES module. */
@@ -13,22 +13,28 @@ export interface Bundles {
   readonly trainerMap?: string;
 }
 
-/** `map`: from the TypeScript to the model file. */
-export async function bundle(fileName: string, typescript: string, map?: string): Promise<Bundles> {
+export interface BundleOptions {
+  /** From the TypeScript to the model file. */
+  readonly map?: string | undefined;
+  /** The name of the file beside the trainer that holds the library's kernels. */
+  readonly kernels?: string | undefined;
+}
+
+export async function bundle(
+  fileName: string,
+  typescript: string,
+  { map, kernels }: BundleOptions = {},
+): Promise<Bundles> {
   // It stands in comments, and a file's name may hold anything.
   const name = comment(fileName);
   const { build } = await import("esbuild");
   const texts = new Map([
-    ["library", { contents: map === undefined ? typescript : typescript + inlineMap(map), loader: "ts" as const }],
-    ["runtime", { contents: runtime, loader: "js" as const }],
     [
-      "trainer",
-      {
-        contents:
-          'import * as library from "library";\nimport { main } from "runtime";\nprocess.exitCode = await main(library, process.argv.slice(2));\n',
-        loader: "js" as const,
-      },
+      "library",
+      { contents: map === undefined ? typescript : typescript + linkedMap(withNumbers(map)), loader: "ts" as const },
     ],
+    ["runtime", { contents: runtime, loader: "js" as const }],
+    ["trainer", { contents: kernels === undefined ? wholeTrainer : trainerBeside(kernels), loader: "js" as const }],
   ]);
   const bundleOf = async (entry: string, banner: string): Promise<{ readonly text: string; readonly map?: string }> => {
     const result = await build({
@@ -56,7 +62,7 @@ export async function bundle(fileName: string, typescript: string, map?: string)
     });
     const text = result.outputFiles.find(({ path }) => !path.endsWith(".map"))!.text;
     const composed = result.outputFiles.find(({ path }) => path.endsWith(".map"));
-    return composed ? { text, map: modelMap(composed.text) } : { text };
+    return composed && map !== undefined ? { text, map: withNames(composed.text, map) } : { text };
   };
   const library = await bundleOf("library", `// ${name}.js: made by nnc from ${name}.ts; see there for comments.`);
   const trainer = await bundleOf(
@@ -74,11 +80,38 @@ export async function bundle(fileName: string, typescript: string, map?: string)
   };
 }
 
-const inlineMap = (map: string): string =>
+const wholeTrainer = `import * as library from "library";
+import { main } from "runtime";
+process.exitCode = await main(library, process.argv.slice(2));
+`;
+
+/** The library is given the kernels of a file. */
+const trainerBeside = (file: string): string => `import * as library from "library";
+import { main, withKernels } from "runtime";
+const kernels = new URL(${quote(`./${encodeURIComponent(file)}`)}, import.meta.url);
+process.exitCode = await main(withKernels(library, kernels), process.argv.slice(2));
+`;
+
+/** A map as the last line of the text that it belongs to. */
+export const linkedMap = (map: string): string =>
   `\n//# sourceMappingURL=data:application/json;base64,${Buffer.from(map).toString("base64")}\n`;
 
-/** The composed map with plain names of files: esbuild puts its own folders before them. */
-function modelMap(text: string): string {
-  const map = JSON.parse(text) as { readonly sources: readonly string[] };
-  return JSON.stringify({ ...map, sources: map.sources.map((source) => source.replace(/^.*[/:]/, "")) });
+interface SourceMap {
+  readonly sources: readonly string[];
+}
+
+/** Sources by number: esbuild puts its own folders before names. */
+function withNumbers(text: string): string {
+  const map = JSON.parse(text) as SourceMap;
+  return JSON.stringify({ ...map, sources: map.sources.map((_, k) => `source-${k}`) });
+}
+
+function withNames(composed: string, text: string): string {
+  const { sources } = JSON.parse(text) as SourceMap;
+  const map = JSON.parse(composed) as SourceMap;
+  const name = (source: string): string => {
+    const [, k] = /source-(\d+)$/.exec(source) ?? [];
+    return k === undefined ? source.replace(/^.*[/:]/, "") : sources[Number(k)]!;
+  };
+  return JSON.stringify({ ...map, sources: map.sources.map(name) });
 }

@@ -2,7 +2,7 @@
 import { Best, type Goal } from "./best.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { Io, LogFile } from "./io.ts";
-import type { Library } from "./library.ts";
+import type { Library, NotFinite } from "./library.ts";
 import type { TrainOptions } from "./options.ts";
 import { firstBrokenParameter, firstNonFinite, loadFrom, saveSlots } from "./parameters.ts";
 import { type Plan, planRun } from "./plan.ts";
@@ -15,6 +15,8 @@ export const exitCodes = { done: 0, wrong: 1, usage: 2, diverged: 3, internal: 7
 /** Between two looks at signals and the clock, in milliseconds. */
 const pauseInterval = 30;
 
+const isNotFinite = (error: unknown): error is NotFinite => error instanceof Error && error.name === "NotFinite";
+
 export async function train(library: Library, options: TrainOptions, io: Io): Promise<number> {
   const plan = planRun(library.manifest, options, io);
   const run = new Run(library, plan);
@@ -22,6 +24,9 @@ export async function train(library: Library, options: TrainOptions, io: Io): Pr
   const stopListening = io.onInterrupt((code) => session.interrupt(code));
   try {
     return await session.train();
+  } catch (error) {
+    if (isNotFinite(error)) return session.notFinite(error);
+    throw error;
   } finally {
     stopListening();
     session.closeLog();
@@ -324,6 +329,13 @@ class Session {
       const results = await this.run.evaluate(rows, this.pause);
       if (results) this.report.result(label, `${count(rows.count, "row")}: ${resultsText(results)}`);
     }
+  }
+
+  /** What a debug build found. */
+  notFinite({ message }: NotFinite): number {
+    this.report.clear();
+    this.io.warn(`diverged after ${count(this.run.step, "step")}: ${message}\n`);
+    return exitCodes.diverged;
   }
 
   private diverged(): number {

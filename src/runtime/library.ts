@@ -22,6 +22,14 @@ export interface Trainer {
   predict(rows: number): void;
 }
 
+/** Thrown by the methods of a debug build at the first number that is none. */
+export interface NotFinite extends Error {
+  readonly name: "NotFinite";
+  readonly tensor: string;
+  /** `"sqrt(h)" at model.nn:12:3`. */
+  readonly place: string;
+}
+
 /** An emitted library as a module. */
 export interface Library {
   create(options?: { readonly seed?: number }): Trainer;
