@@ -1,7 +1,7 @@
 // csv files of numbers: commas (or another separator), quotes as in RFC 4180, an optional line of names.
 import type { OpenFile } from "./io.ts";
 import { limits } from "./limits.ts";
-import { bytesText, count, quoted, UserError } from "./user-error.ts";
+import { bytesText, count, grouped, quoted, UserError } from "./user-error.ts";
 
 export interface Csv {
   readonly path: string;
@@ -26,7 +26,7 @@ export function readCsv(file: OpenFile, options: CsvOptions = {}): Csv {
   if (file.size > limits.csv) {
     throw new UserError(
       "file/too-large",
-      `${quoted(path)} has ${bytesText(file.size)}, more than the limit csv of ${bytesText(limits.csv)}`,
+      `${quoted(path)} has ${bytesText(file.size)}, more than the limit \`csv\` of ${bytesText(limits.csv)}`,
       "Convert it to npy or safetensors, which are read by position.",
     );
   }
@@ -47,6 +47,13 @@ export function parseCsv(path: string, text: string, options: CsvOptions): Csv {
   const first = lines.next();
   if (!first) throw new UserError("data/csv", `${quoted(path)} holds no rows`, "Write at least one line of numbers.");
   const columns = first.length;
+  if (columns > limits.columns) {
+    throw new UserError(
+      "file/too-large",
+      `${quoted(path)} has ${count(columns, "column")}, more than the limit \`columns\` of ${grouped(limits.columns)}`,
+      "Write rows as lines; convert wider ones to npy or safetensors.",
+    );
+  }
   const hasHeader = options.header ?? !first.some((cell) => numberPattern.test(cell.trim()));
   let values = new Float64Array(Math.max(columns, 4096));
   let rows = 0;

@@ -28,7 +28,7 @@ export function openData(data: DataManifest, wanted: readonly ColumnManifest[], 
   if (table.rows > limits.rows) {
     throw new UserError(
       "file/too-large",
-      `${table.title} has ${grouped(table.rows)} rows, more than the limit rows of ${grouped(limits.rows)}`,
+      `${table.title} has ${grouped(table.rows)} rows, more than the limit \`rows\` of ${grouped(limits.rows)}`,
     );
   }
   const split = splitOf(data, table.rows, table.test);

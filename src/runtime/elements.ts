@@ -1,5 +1,7 @@
 // Element types of files (safetensors, npy) and their decoding into typed arrays. Little-endian, as both formats are
 // here.
+import type { OpenFile } from "./io.ts";
+import { limits } from "./limits.ts";
 import { UserError } from "./user-error.ts";
 
 export type ElementType =
@@ -48,9 +50,16 @@ export function valuesFor(type: ElementType, count: number): Values {
 
 /**
  * Decodes `count` elements from the start of `bytes` into `into`. Whole numbers beyond 32 bits and bools other than 0 and 1
- * are errors; `where` says of what.
+ * are errors; `where` says of what, `first` which element the first one is.
  */
-export function decode(type: ElementType, bytes: Uint8Array, into: Values, count: number, where: string): void {
+export function decode(
+  type: ElementType,
+  bytes: Uint8Array,
+  into: Values,
+  count: number,
+  where: string,
+  first = 0,
+): void {
   const size = elementBytes[type];
   const same = into.BYTES_PER_ELEMENT === size && (type === "u8" || type === "i32" || type === "f32" || type === "f64");
   if (same && littleEndian) {
@@ -61,8 +70,37 @@ export function decode(type: ElementType, bytes: Uint8Array, into: Values, count
   const read = readers[type];
   for (let i = 0; i < count; i++) {
     const value = read(view, i * size);
-    if (Number.isNaN(value) && isWhole(type)) throw unfit(type, i, where);
+    if (Number.isNaN(value) && isWhole(type)) throw unfit(type, first + i, where);
     into[i] = value;
+  }
+}
+
+/** Elements in a file. */
+export interface Stretch {
+  readonly element: ElementType;
+  readonly count: number;
+  /** Of the first byte. */
+  readonly offset: number;
+}
+
+/** Shows `take` all elements, decoded, some at a time: no second array of them all is needed. A piece lasts for its call. */
+export function eachPiece(
+  file: OpenFile,
+  { element, count, offset }: Stretch,
+  where: string,
+  take: (piece: Values, from: number) => void,
+): void {
+  const size = elementBytes[element];
+  const longest = Math.min(count, Math.floor(limits.readPiece / size));
+  const bytes = new Uint8Array(longest * size);
+  const values = valuesFor(element, longest);
+  for (let from = 0; from < count; from += longest) {
+    const some = Math.min(longest, count - from);
+    const read = some === longest ? bytes : bytes.subarray(0, some * size);
+    file.read(offset + from * size, read);
+    const piece = some === longest ? values : values.subarray(0, some);
+    decode(element, read, piece, some, where, from);
+    take(piece, from);
   }
 }
 

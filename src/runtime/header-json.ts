@@ -1,16 +1,21 @@
-// The JSON of a safetensors header, read strictly: objects, lists, strings and whole numbers; a key occurs once.
-// JSON.parse would take the last of two equal keys in silence, and `__proto__` needs a Map.
+// The JSON of a safetensors header, read strictly: objects, short lists of whole numbers, strings; a key occurs once.
+// JSON.parse would take the last of two equal keys in silence, `__proto__` needs a Map, and millions of empty lists or objects would
+// take a hundred times the memory of their text.
 
-export type HeaderValue = string | number | null | readonly HeaderValue[] | HeaderObject;
+export type HeaderValue = string | number | null | readonly number[] | HeaderObject;
 export type HeaderObject = ReadonlyMap<string, HeaderValue>;
 
 /** What is wrong with the text, and where. */
 export class HeaderError extends Error {}
 
-/** A header is an object of objects of lists: deeper text is no header. */
-const maxDepth = 4;
+/** Members of a header hold no objects themselves. */
+const maxDepth = 1;
 
-export function parseHeader(text: string): HeaderValue {
+/** Sizes of one shape. */
+const longestList = 64;
+
+/** Shows `take` each member of the header as soon as it is read, so that the first bad one ends it. */
+export function parseHeader(text: string, take: (key: string, value: HeaderValue) => void): void {
   let at = 0;
 
   const fail = (what: string): HeaderError => new HeaderError(`${what} at character ${at}`);
@@ -76,12 +81,16 @@ export function parseHeader(text: string): HeaderValue {
   }
 
   function value(depth: number): HeaderValue {
-    if (depth > maxDepth) throw fail("values are nested too deep");
     space();
     const c = text[at];
     if (c === '"') return string();
-    if (c === "{") return object(depth);
-    if (c === "[") return list(depth);
+    if (c === "[") return list();
+    if (c === "{") {
+      if (depth > maxDepth) throw fail("values are nested too deep");
+      const members = new Map<string, HeaderValue>();
+      object(depth, (key, member) => void members.set(key, member));
+      return members;
+    }
     if (text.startsWith("null", at)) {
       at += 4;
       return null;
@@ -89,39 +98,41 @@ export function parseHeader(text: string): HeaderValue {
     return number();
   }
 
-  function object(depth: number): HeaderObject {
-    const members = new Map<string, HeaderValue>();
+  function object(depth: number, member: (key: string, value: HeaderValue) => void): void {
+    const keys = new Set<string>();
     expect("{");
     space();
     if (text[at] === "}") {
       at++;
-      return members;
+      return;
     }
     do {
       space();
       const key = string();
-      if (members.has(key)) throw fail(`the key ${JSON.stringify(key.slice(0, 80))} occurs twice`);
+      if (keys.has(key)) throw fail(`the key ${JSON.stringify(key.slice(0, 80))} occurs twice`);
+      keys.add(key);
       expect(":");
-      members.set(key, value(depth + 1));
+      member(key, value(depth + 1));
     } while (more("}"));
-    return members;
   }
 
-  function list(depth: number): readonly HeaderValue[] {
-    const items: HeaderValue[] = [];
+  function list(): readonly number[] {
+    const items: number[] = [];
     expect("[");
     space();
     if (text[at] === "]") {
       at++;
       return items;
     }
-    do items.push(value(depth + 1));
-    while (more("]"));
+    do {
+      if (items.length === longestList) throw fail(`a list has more than ${longestList} members`);
+      space();
+      items.push(number());
+    } while (more("]"));
     return items;
   }
 
-  const result = value(0);
+  object(0, take);
   space();
   if (at < text.length) throw fail("something follows the header");
-  return result;
 }

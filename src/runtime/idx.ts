@@ -63,7 +63,7 @@ function headerOf(path: string, head: Uint8Array): Header {
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + i * 4));
   if (shape.includes(0)) throw broken(path, `its sizes are [${shape.join(", ")}], so it holds nothing`);
   if (shape[0]! > limits.rows)
-    throw broken(path, `it has ${grouped(shape[0]!)} rows, more than the limit rows of ${grouped(limits.rows)}`);
+    throw broken(path, `it has ${grouped(shape[0]!)} rows, more than the limit \`rows\` of ${grouped(limits.rows)}`);
   // In doubles: a product past 2^53 is not exact, but surely longer than the file.
   return { shape, offset, total: offset + shape.reduce((a, b) => a * b, 1) };
 }
@@ -88,7 +88,7 @@ function unpack(files: Files, file: OpenFile, seePacked?: (packed: Uint8Array) =
   if (file.size > limits.unpacked) {
     throw new UserError(
       "file/too-large",
-      `${quoted(path)} has ${bytesText(file.size)}, more than the limit unpacked of ${bytesText(limits.unpacked)}`,
+      `${quoted(path)} has ${bytesText(file.size)}, more than the limit \`unpacked\` of ${bytesText(limits.unpacked)}`,
       "Unpack the file: plain idx files of any length are read by position.",
     );
   }
@@ -103,7 +103,7 @@ function unpack(files: Files, file: OpenFile, seePacked?: (packed: Uint8Array) =
   if (header.total > limits.unpacked) {
     throw new UserError(
       "file/too-large",
-      `${quoted(path)} unpacks to ${bytesText(header.total)}, more than the limit unpacked of ${bytesText(limits.unpacked)}`,
+      `${quoted(path)} unpacks to ${bytesText(header.total)}, more than the limit \`unpacked\` of ${bytesText(limits.unpacked)}`,
       "Unpack the file: plain idx files of any length are read by position.",
     );
   }

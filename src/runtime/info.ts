@@ -1,14 +1,12 @@
 // What a data or parameter file holds, by the same readers and rules as training: `nnc data info`, `nnc params`.
 
 import { readCsv } from "./csv.ts";
-import type { Values } from "./elements.ts";
-import { decode, elementBytes, valuesFor } from "./elements.ts";
-import { contentOf, openIdx } from "./idx.ts";
-import type { Io } from "./io.ts";
-import { limits } from "./limits.ts";
+import { eachPiece, type Stretch, type Values } from "./elements.ts";
+import { openIdx } from "./idx.ts";
+import type { Io, OpenFile } from "./io.ts";
 import { openGiven } from "./locate.ts";
 import { readNpyHeader } from "./npy.ts";
-import { readHeader, readTensor, type SafetensorsType } from "./safetensors.ts";
+import { readHeader, type SafetensorsType } from "./safetensors.ts";
 import { charactersOf, readText } from "./text.ts";
 import { quoted, UserError } from "./user-error.ts";
 
@@ -69,6 +67,13 @@ function statsOf(values: Values): Stats | undefined {
   return tally.stats;
 }
 
+/** Of elements in a file, however many there are. */
+function statsIn(file: OpenFile, stretch: Stretch, where: string): Stats | undefined {
+  const tally = new Tally();
+  eachPiece(file, stretch, where, (piece) => tally.add(piece));
+  return tally.stats;
+}
+
 /** What one file holds. The format goes by content where it can be told, else by the name's ending. */
 export function dataInfo(path: string, io: Io): DataInfo {
   const file = openGiven(path, io);
@@ -84,28 +89,24 @@ export function dataInfo(path: string, io: Io): DataInfo {
 }
 
 function idxInfo(path: string, io: Io): DataInfo {
-  const idx = openIdx(io.files, path)!;
-  const values = contentOf(idx).subarray(idx.offset);
-  return { path, format: "idx", packed: idx.packed, shape: idx.shape, element: "u8", ...statsOf(values) };
+  const { file, packed, shape, offset } = openIdx(io.files, path)!;
+  try {
+    const stats = statsIn(file, { element: "u8", count: file.size - offset, offset }, quoted(path));
+    return { path, format: "idx", packed, shape, element: "u8", ...stats };
+  } finally {
+    file.close();
+  }
 }
 
 function npyInfo(path: string, io: Io): DataInfo {
   const file = openGiven(path, io);
-  const { element, shape, offset } = readNpyHeader(file);
-  const size = elementBytes[element];
-  const piece = Math.floor(limits.readPiece / size);
-  const count = shape.reduce((a, b) => a * b, 1);
-  const tally = new Tally();
-  for (let done = 0; done < count; done += piece) {
-    const some = Math.min(piece, count - done);
-    const bytes = new Uint8Array(some * size);
-    file.read(offset + done * size, bytes);
-    const values = valuesFor(element, some);
-    decode(element, bytes, values, some, quoted(path));
-    tally.add(values);
+  try {
+    const { element, shape, offset } = readNpyHeader(file);
+    const count = shape.reduce((a, b) => a * b, 1);
+    return { path, format: "npy", shape, element, ...statsIn(file, { element, count, offset }, quoted(path)) };
+  } finally {
+    file.close();
   }
-  file.close();
-  return { path, format: "npy", shape, element, ...tally.stats };
 }
 
 function csvInfo(path: string, io: Io): DataInfo {
@@ -191,7 +192,7 @@ export function paramsInfo(path: string, io: Io): readonly ParamInfo[] {
   const file = openGiven(path, io);
   try {
     return [...readHeader(file).tensors.values()].map((entry) => {
-      const stats = statsOf(readTensor(file, entry));
+      const stats = statsIn(file, entry, `${quoted(entry.name)} in ${quoted(path)}`);
       const { name, dtype, shape } = entry;
       return { name, dtype, shape, ...(stats && { min: stats.min, max: stats.max, mean: stats.mean }) };
     });

@@ -1,6 +1,6 @@
 // safetensors files: read strictly (nothing is allocated before the header is proven), written as PyTorch's readers
 // take them.
-import { decode, type ElementType, elementBytes, type Values, valuesFor } from "./elements.ts";
+import { type ElementType, eachPiece, elementBytes, type Values, valuesFor } from "./elements.ts";
 import { HeaderError, type HeaderObject, type HeaderValue, parseHeader } from "./header-json.ts";
 import type { OpenFile } from "./io.ts";
 import { limits } from "./limits.ts";
@@ -70,48 +70,46 @@ export function readHeader(file: OpenFile): SafetensorsHeader {
   if (length > BigInt(limits.safetensorsHeader)) {
     throw new UserError(
       "file/too-large",
-      `the header of ${quoted(file.path)} takes ${bytesText(Number(length))}, more than the limit safetensorsHeader of ${bytesText(limits.safetensorsHeader)}`,
+      `the header of ${quoted(file.path)} takes ${bytesText(Number(length))}, more than the limit \`safetensorsHeader\` of ${bytesText(limits.safetensorsHeader)}`,
     );
   }
   const bytes = new Uint8Array(Number(length));
   file.read(8, bytes);
-  let value: HeaderValue;
+  let text: string;
   try {
-    value = parseHeader(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
-  } catch (error) {
-    throw broken(file, error instanceof HeaderError ? `in its header, ${error.message}` : "its header is not UTF-8");
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw broken(file, "its header is not UTF-8");
   }
-  if (!(value instanceof Map)) throw broken(file, "its header is no object");
-  return checkHeader(file, value, 8 + bytes.length);
+  return checkedHeader(file, text, 8 + bytes.length);
 }
 
-function checkHeader(file: OpenFile, header: HeaderObject, dataStart: number): SafetensorsHeader {
+function checkedHeader(file: OpenFile, text: string, dataStart: number): SafetensorsHeader {
   const tensors = new Map<string, TensorEntry>();
   let metadata: ReadonlyMap<string, string> = new Map();
-  const spans: { readonly name: string; readonly begin: number; readonly end: number }[] = [];
-  for (const [name, value] of header) {
-    if (!(value instanceof Map)) throw broken(file, `${quoted(name)} is described by no object`);
-    if (name === "__metadata__") {
-      metadata = metadataOf(file, value);
-      continue;
-    }
-    const { entry, begin, end } = entryOf(file, name, value, dataStart);
-    tensors.set(name, entry);
-    spans.push({ name, begin, end });
+  try {
+    parseHeader(text, (name, value) => {
+      if (!(value instanceof Map)) throw broken(file, `${quoted(name)} is described by no object`);
+      if (name === "__metadata__") metadata = metadataOf(file, value);
+      else tensors.set(name, entryOf(file, name, value, dataStart));
+    });
+  } catch (error) {
+    if (error instanceof HeaderError) throw broken(file, `in its header, ${error.message}`);
+    throw error;
   }
   // Tensors tile the data: each begins where the one before it ends, and the last ends with the file.
-  spans.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  let end = 0;
-  for (const span of spans) {
-    if (span.begin !== end)
+  const ordered = [...tensors.values()].sort((a, b) => a.offset - b.offset || a.count - b.count);
+  let end = dataStart;
+  for (const { name, element, count, offset } of ordered) {
+    if (offset !== end)
       throw broken(
         file,
-        `${quoted(span.name)} begins at byte ${span.begin}, ${span.begin < end ? "inside" : "and not at the end of"} the tensor before it, which ends at ${end}`,
+        `${quoted(name)} begins at byte ${offset - dataStart}, ${offset < end ? "inside" : "and not at the end of"} the tensor before it, which ends at ${end - dataStart}`,
       );
-    end = span.end;
+    end = offset + count * elementBytes[element];
   }
-  if (dataStart + end !== file.size)
-    throw broken(file, `its tensors take ${end} bytes, but ${file.size - dataStart} follow the header`);
+  if (end !== file.size)
+    throw broken(file, `its tensors take ${end - dataStart} bytes, but ${file.size - dataStart} follow the header`);
   return { tensors, metadata };
 }
 
@@ -124,15 +122,9 @@ function metadataOf(file: OpenFile, value: HeaderObject): ReadonlyMap<string, st
   return metadata;
 }
 
-const isSizes = (value: HeaderValue | undefined): value is readonly number[] =>
-  Array.isArray(value) && value.every((size) => typeof size === "number");
+const isSizes = (value: HeaderValue | undefined): value is readonly number[] => Array.isArray(value);
 
-function entryOf(
-  file: OpenFile,
-  name: string,
-  value: HeaderObject,
-  dataStart: number,
-): { entry: TensorEntry; begin: number; end: number } {
+function entryOf(file: OpenFile, name: string, value: HeaderObject, dataStart: number): TensorEntry {
   const dtype = value.get("dtype");
   const shape = value.get("shape");
   const offsets = value.get("data_offsets");
@@ -156,11 +148,7 @@ function entryOf(
       `${quoted(name)} has ${end - begin} bytes, and its shape [${shape.slice(0, 8).join(", ")}] of ${String(dtype)} takes ${count * elementBytes[element]}`,
     );
   }
-  return {
-    entry: { name, dtype: dtype as SafetensorsType, element, shape, count, offset: dataStart + begin },
-    begin,
-    end,
-  };
+  return { name, dtype: dtype as SafetensorsType, element, shape, count, offset: dataStart + begin };
 }
 
 /**
@@ -169,21 +157,8 @@ function entryOf(
  */
 export function readTensor(file: OpenFile, entry: TensorEntry): Values {
   const values = valuesFor(entry.element, entry.count);
-  const size = elementBytes[entry.element];
-  // By pieces: f16 and i64 need no second array of the whole tensor.
-  const piece = Math.max(1, Math.floor(limits.readPiece / size));
-  for (let done = 0; done < entry.count; done += piece) {
-    const count = Math.min(piece, entry.count - done);
-    const bytes = new Uint8Array(count * size);
-    file.read(entry.offset + done * size, bytes);
-    decode(
-      entry.element,
-      bytes,
-      values.subarray(done, done + count),
-      count,
-      `${quoted(entry.name)} in ${quoted(file.path)}`,
-    );
-  }
+  const where = `${quoted(entry.name)} in ${quoted(file.path)}`;
+  eachPiece(file, entry, where, (piece, from) => values.set(piece, from));
   return values;
 }
 

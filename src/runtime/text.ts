@@ -18,7 +18,7 @@ export function readText(file: OpenFile, unit: "bytes" | "chars"): Tokens {
   if (file.size > limits.text) {
     throw new UserError(
       "file/too-large",
-      `${quoted(path)} has ${bytesText(file.size)}, more than the limit text of ${bytesText(limits.text)}`,
+      `${quoted(path)} has ${bytesText(file.size)}, more than the limit \`text\` of ${bytesText(limits.text)}`,
       "Train on a part of it.",
     );
   }

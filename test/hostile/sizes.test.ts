@@ -1,67 +1,13 @@
 // Files that ask for too much get a clear answer early: measured in processor time and memory of a process of its own.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { build } from "esbuild";
-import { beforeAll, describe, expect, test } from "vitest";
-import { esbuildPlugin } from "../../scripts/embed.mjs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../runtime/test-io.ts";
+import { meteredProgram } from "./metered.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const folder = temporaryFolder();
-// Inside the project, where its packages are found.
-const program = join(root, "node_modules/.cache/nnc", `hostile-${process.pid}`);
-
-beforeAll(async () => {
-  await build({
-    entryPoints: { nnc: join(root, "src/cli/nnc.ts") },
-    outdir: program,
-    bundle: true,
-    splitting: true,
-    outExtension: { ".js": ".mjs" },
-    format: "esm",
-    platform: "node",
-    packages: "external",
-    plugins: [esbuildPlugin()],
-  });
-  return async () => (await import("node:fs/promises")).rm(program, { recursive: true, force: true });
-});
-
-interface Answer {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-  /** Processor time of the process and its threads. */
-  readonly seconds: number;
-  readonly megabytes: number;
-}
-
-const meter = `data:text/javascript,${encodeURIComponent(
-  `
-  process.on("exit", () => {
-    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
-    require("node:fs").writeSync(2, "\\nMETER " + (userCPUTime + systemCPUTime) / 1e6 + " " + maxRSS / 1024);
-  });
-`.replace('require("node:fs")', 'process.getBuiltinModule("node:fs")'),
-)}`;
-
-function nnc(argv: readonly string[], flags: readonly string[] = []): Answer {
-  const argument = [...flags, "--import", meter, join(program, "nnc.mjs"), ...argv];
-  const { status, stdout, stderr } = spawnSync(process.execPath, argument, {
-    encoding: "utf8",
-    cwd: folder,
-    timeout: 60_000,
-    env: { PATH: process.env["PATH"], NO_COLOR: "1" },
-  });
-  const [, seconds, megabytes] = /\nMETER ([\d.]+) ([\d.]+)$/.exec(stderr) ?? [];
-  return {
-    code: status,
-    out: stdout,
-    err: stderr.replace(/\nMETER .*$/, ""),
-    seconds: Number(seconds),
-    megabytes: Number(megabytes),
-  };
-}
+const { nnc } = await meteredProgram(folder);
 
 function model(name: string, text: string): string {
   const path = join(folder, name);
