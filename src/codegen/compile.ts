@@ -9,7 +9,9 @@ import { typeText } from "../ir/types.ts";
 import type { Manifest } from "../runtime/library.ts";
 import { checkPlan } from "./check-plan.ts";
 import { type HostProgram, hostProgram, ScalarPlaces } from "./host.ts";
+import { KeptNames, keepBindings, keepValues } from "./keep.ts";
 import { type KernelKey, kernelKey } from "./kernel-key.ts";
+import { assignLayouts } from "./layouts.ts";
 import type { Procedure } from "./loops.ts";
 import { lowerToLoops } from "./lower.ts";
 import { loweringContext } from "./lower-context.ts";
@@ -24,7 +26,8 @@ import { stageText } from "./stage-text.ts";
 import { toStages } from "./to-stages.ts";
 
 export interface CompileOptions {
-  readonly target: "ts";
+  /** Kernels as TypeScript, or as WebAssembly with four numbers side by side. */
+  readonly target: "ts" | "wasm";
   /** The largest number of rows a call takes; the model's `batch` unless said. */
   readonly batch?: number;
   /** Temporaries may share bytes. */
@@ -37,12 +40,16 @@ export interface CompileOptions {
   readonly strictFloat?: boolean;
   /** Bytes the arena may take, 2 GiB unless said; more is refused. */
   readonly maxArena?: number;
+  /** Nothing is fused, every intermediate has a name and bytes of its own, and numbers that are none are reported. */
+  readonly debug?: boolean;
 }
 
 /** A compiled model: programs over one arena. */
 export interface Unit {
+  readonly target: CompileOptions["target"];
   readonly module: Module;
   readonly batch: number;
+  readonly debug: boolean;
   readonly programs: readonly (Program & {
     readonly graph: Graph;
     readonly recipes: readonly Recipe[];
@@ -54,7 +61,10 @@ export interface Unit {
   readonly manifest: Manifest;
 }
 
-const caps: Record<CompileOptions["target"], Caps> = { ts: { lanes: 1, accumulators: 10 } };
+const caps: Record<CompileOptions["target"], Caps> = {
+  ts: { lanes: 1, accumulators: 10 },
+  wasm: { lanes: 4, accumulators: 8 },
+};
 
 /** Rows per call where nothing says more: a model without `train` and without N. */
 const defaultBatch = 1;
@@ -63,9 +73,19 @@ export function compile(module: Module, options: CompileOptions): Unit {
   const batch = options.batch ?? module.train?.batch ?? defaultBatch;
   const scalars = new ScalarPlaces(module);
   const zeros = new Map(module.columns.flatMap((c) => (c.zeros === undefined ? [] : [[c.name, c.zeros] as const])));
-  const programs = programGraphs(module).map(({ name, graph }) => {
-    const optimised = optimise(graph, opTable, options.without).graph;
-    return compileProgram(name, optimised, batch, options, scalars, zeros);
+  const kept = options.debug ? new KeptNames(module) : undefined;
+  const graphs = programGraphs(module).map(({ name, graph }) => {
+    const whole = kept ? keepBindings(graph, name, kept) : graph;
+    return { name, graph: optimise(whole, opTable, options.without).graph };
+  });
+  const fused = new Map(graphs.map(({ name, graph }) => [name, fuse(name, graph, batch, options, zeros, kept)]));
+  const schedules = layOut(fused, options, batch);
+  const programs = graphs.map(({ name, graph }) => {
+    const schedule = schedules.get(name)!;
+    const lowered = lowerKernels(name, schedule, batch, options);
+    const procedures = lowered.map((l) => l.procedure);
+    const host = hostProgram(schedule, procedures, scalars);
+    return { name, graph, schedule, procedures, recipes: lowered.map((l) => l.recipe), host };
   });
   const plan = planMemory(programs, batch, options.reuse ?? true, [...module.columns, ...entryInputs(module)]);
   checkArena(plan, options.maxArena ?? defaultMaxArena);
@@ -75,8 +95,10 @@ export function compile(module: Module, options: CompileOptions): Unit {
     program === "step" ? name : safeIdentifier(`${program.replace(/^entry:/, "")}_${name}`),
   );
   return {
+    target: options.target,
     module,
     batch,
+    debug: kept !== undefined,
     programs,
     plan,
     scalars,
@@ -104,32 +126,35 @@ export function programGraphs(module: Module): { readonly name: string; readonly
   return programs;
 }
 
-function compileProgram(
+/** Stages of one program, fused. */
+function fuse(
   name: string,
   graph: Graph,
   batch: number,
   options: CompileOptions,
-  scalars: ScalarPlaces,
   zeros: ReadonlyMap<string, number>,
-): Unit["programs"][number] {
+  kept: KeptNames | undefined,
+): Schedule {
   let schedule: Schedule = toStages(graph, opTable);
   for (const pass of schedulePasses) {
-    if (pass.required || !options.without?.has(pass.name))
+    if (pass.required || !(options.debug || options.without?.has(pass.name)))
       schedule = pass.run(schedule, { batch, strictFloat: options.strictFloat ?? false, zeros });
   }
+  if (kept) schedule = keepValues(schedule, name, kept);
   // A new arena is all zeros: parameters that start there need no code.
   if (name === "init")
     schedule = { ...schedule, kernels: schedule.kernels.filter((kernel) => !fillsWithZeros(kernel)) };
-  const lowered = lowerKernels(name, schedule, batch, options);
-  const procedures = lowered.map((l) => l.procedure);
-  return {
-    name,
-    graph,
-    schedule,
-    procedures,
-    recipes: lowered.map((l) => l.recipe),
-    host: hostProgram(schedule, procedures, scalars),
-  };
+  return schedule;
+}
+
+/** Lanes want neighbours side by side; without them everything lies as written. */
+function layOut(
+  schedules: ReadonlyMap<string, Schedule>,
+  options: CompileOptions,
+  batch: number,
+): ReadonlyMap<string, Schedule> {
+  const isPlain = caps[options.target].lanes === 1 || options.recipes === "naive" || options.without?.has("layouts");
+  return isPlain ? schedules : assignLayouts(schedules, caps[options.target], batch);
 }
 
 const fillsWithZeros = ({ stages }: Kernel): boolean =>
@@ -153,10 +178,10 @@ function lowerKernels(program: string, schedule: Schedule, batch: number, option
     const name = names.unique(kernelName(kernel));
     const first = firsts.get(key.text);
     if (first) return { recipe: first.recipe, procedure: relocate(schedule, kernel, first, key, name) };
-    const recipe = options.recipes === "naive" ? naive : chooseRecipe(schedule, kernel, caps[options.target], batch);
+    const recipe = options.recipes === "naive" || options.debug ? naive : chooseRecipe(schedule, kernel, caps[options.target], batch);
     const made = lowerToLoops(context, kernel, recipe, name, key.text);
-    const plain =
-      recipe.tiles.size > 0 && lowerToLoops(context, kernel, { ...recipe, tiles: new Map() }, name, key.text);
+    const isWide = recipe.tiles.size > 0 || recipe.lanes !== undefined;
+    const plain = isWide && lowerToLoops(context, kernel, naive, name, key.text);
     const procedure = plain ? { ...made, naive: plain.body } : made;
     if (counts.get(key.text)! >= leastCalls(program)) firsts.set(key.text, { recipe, procedure, key });
     return { recipe, procedure };

@@ -2,10 +2,13 @@
 import type { Unit } from "../../src/codegen/compile.ts";
 import { emitModule } from "../../src/codegen/ts/emit.ts";
 import { printPlain } from "../../src/codegen/ts/plain.ts";
+import { assemble } from "../../src/codegen/wat/assemble.ts";
+import { watText } from "../../src/codegen/wat/module.ts";
 import type { Library } from "../../src/runtime/library.ts";
 
 export async function loadUnit(unit: Unit): Promise<Library> {
-  const text = printPlain(emitModule(unit, false), false);
+  const options = unit.target === "wasm" ? { wasm: await assemble(watText(unit)) } : {};
+  const text = printPlain(emitModule(unit, false, options), false);
   const module: unknown = await import(
     /* @vite-ignore */ `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`
   );

@@ -1,26 +1,25 @@
-// The programs of a unit as functions: one per kernel, and one per program that calls them in order.
-import { positionAt } from "../../base/span.ts";
-import type { Origin } from "../../ir/graph.ts";
+// The programs of a unit as functions: one per kernel where kernels are TypeScript, and one per program that runs them in order.
 import type { Unit } from "../compile.ts";
+import type { Emission } from "../emission.ts";
+import { kernelDocs, naiveDoc, programSummary, runName } from "../kernel-docs.ts";
 import type { StatementDoc } from "../module-doc.ts";
 import type { SharedFunction } from "../share-kernels.ts";
+import { debugLines } from "./emit-debug.ts";
 import { print, printLoops, views } from "./print-loops.ts";
 import { comment } from "./text.ts";
 
-export function programDocs(unit: Unit, program: Unit["programs"][number]): StatementDoc[] {
-  const kernels = unit.kernels.functions.filter((f) => f.program === program.name).map((f) => kernelDoc(unit, f));
-  const calls: string[] = program.host.steps.map(({ place, value, name }) => {
+export function programDocs(unit: Unit, emission: Emission, program: Unit["programs"][number]): StatementDoc[] {
+  const lines: string[] = program.host.steps.map(({ place, value, name }) => {
     const { text } = print(value, new Map());
     const number = "dtype" in value && value.dtype === "bool" ? `${text} ? 1 : 0` : text;
     return `scalars[${place}] = ${number}; // ${comment(name)}`;
   });
-  for (const { name, args } of unit.kernels.calls.get(program.name)!)
-    calls.push(`${name}(${["N", ...args].join(", ")});`);
+  lines.push(...emission.calls(program));
   for (const [name, id] of program.schedule.outputs) {
     const place = scalarPlaceOf(unit, name);
     if (place === undefined || program.name === "init") continue;
     const offset = unit.plan.offsets.get(program.name)!.get(id)!;
-    calls.push(`scalars[${place}] = ${views[program.schedule.values[id]!.type.dtype]}[${offset / 4}];`);
+    lines.push(`scalars[${place}] = ${views[program.schedule.values[id]!.type.dtype]}[${offset / 4}];`);
   }
   const run: StatementDoc = {
     kind: "function",
@@ -28,20 +27,25 @@ export function programDocs(unit: Unit, program: Unit["programs"][number]): Stat
     docs: [programSummary(program.name)],
     parameters: [{ name: "N", type: "number" }],
     returnType: "void",
-    statements: [{ kind: "text", lines: calls }],
+    statements: [{ kind: "text", lines }],
   };
-  return [...kernels, run];
+  return [...emission.kernels(program), run];
 }
 
-export const runName = (program: string): string => `run_${program.replace(/^entry:/, "model_")}`;
-
-function programSummary(name: string): string {
-  if (name === "init") return "Start values of parameters and states.";
-  if (name === "step") return "One training step: forward, backward, update.";
-  if (name === "evaluate") return "Loss, metrics and outputs, without training.";
-  if (name === "predict") return "Outputs, without a target.";
-  return `The model ${comment(name.replace(/^entry:/, ""))}.`;
-}
+/** The TypeScript target: kernels are functions of the file. */
+export const typescriptEmission = (unit: Unit): Emission => ({
+  top: () => [],
+  options: [],
+  arena: [`const arena = new ArrayBuffer(${unit.plan.bytes});`],
+  scalars: `new Float64Array(${unit.scalars.count})`,
+  instance: [],
+  kernels: ({ name }) => unit.kernels.functions.filter((f) => f.program === name).map((f) => kernelDoc(unit, f)),
+  calls: (program) =>
+    unit.debug
+      ? debugLines(unit, program).map(({ text }) => text)
+      : unit.kernels.calls.get(program.name)!.map(({ name, args }) => `${name}(${["N", ...args].join(", ")});`),
+  helpers: [],
+});
 
 /** `loss` and `metric.accuracy` have places among the scalars. */
 export function scalarPlaceOf(unit: Unit, output: string): number | undefined {
@@ -72,39 +76,16 @@ function kernelDoc(unit: Unit, shared: SharedFunction): StatementDoc {
     lines.push(`const ${b} = streamB(seed, ${step}, ${bound === "argument" ? `${a}_at` : bound});`);
   }
   if (procedure.naive) {
-    lines.push("// Neighbours are computed together below. One element at a time it would be:");
+    lines.push(`// ${naiveDoc}`);
     lines.push(...printLoops({ ...procedure, body: procedure.naive }).map((line) => `//   ${line}`));
   }
   lines.push(...printLoops(procedure));
-  const shapes = procedure.buffers
-    .filter((b) => bindings.get(b.name) === "argument")
-    .map((b) => `${b.name}: ${b.comment}`);
   return {
     kind: "function",
     name: shared.name,
-    docs: [
-      ...procedure.doc.map(comment),
-      ...sourceLines(procedure.origins),
-      ...(shared.calls > 1 && parameters.length > 1
-        ? [`Called in ${shared.calls} places, with ${shapes.join(", ") || "other numbers"} at these offsets.`]
-        : []),
-    ],
+    docs: kernelDocs(shared),
     parameters,
     returnType: "void",
     statements: [{ kind: "text", lines }],
   };
-}
-
-/** The lines of the model file that a kernel comes from, each quoted once. */
-function sourceLines(origins: readonly Origin[]): string[] {
-  const seen = new Map<string, string>();
-  for (const { span, role } of origins) {
-    if (!span) continue;
-    const { line } = positionAt(span.source, span.start);
-    const source = span.source.text.split("\n")[line - 1]!.trim();
-    const file = span.source.path.split("/").at(-1)!;
-    const key = `${file}:${line}`;
-    if (!seen.has(key)) seen.set(key, `${file}:${line} (${role}): ${comment(source)}`);
-  }
-  return [...seen.values()].slice(0, 4);
 }

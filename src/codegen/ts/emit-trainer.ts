@@ -2,11 +2,14 @@
 import { dimAt, isStatic, type Shape, type Storage, type TensorType, typeText } from "../../ir/types.ts";
 import type { ColumnManifest, Manifest } from "../../runtime/library.ts";
 import type { Unit } from "../compile.ts";
+import type { Emission } from "../emission.ts";
+import { runName } from "../kernel-docs.ts";
 import { stridesOf } from "../lower-context.ts";
 import type { StatementDoc } from "../module-doc.ts";
 import { bytesPer } from "../plan.ts";
 import { isDense } from "../reshape-view.ts";
-import { runName, scalarPlaceOf } from "./emit-programs.ts";
+import type { Layout } from "../schedule.ts";
+import { scalarPlaceOf } from "./emit-programs.ts";
 import { views } from "./print-loops.ts";
 import { comment, objectKey, quote } from "./text.ts";
 
@@ -89,14 +92,15 @@ function entryNames(unit: Unit): { name: string; method: string; fn: string; pro
   }));
 }
 
-export function arena(unit: Unit): StatementDoc[] {
+export function arena(unit: Unit, emission: Emission): StatementDoc[] {
   const { plan } = unit;
   const lines = [
-    `const arena = new ArrayBuffer(${plan.bytes});`,
+    ...emission.arena,
     "const f32 = new Float32Array(arena);",
     "const i32 = new Int32Array(arena);",
     "const u8 = new Uint8Array(arena);",
-    `const scalars = new Float64Array(${unit.scalars.count});`,
+    `const scalars = ${emission.scalars};`,
+    ...emission.instance,
     "const seed = options.seed ?? 0;",
     "/** Rows of the last call. */",
     "let lastRows = 0;",
@@ -117,6 +121,7 @@ interface TensorPlace {
   readonly type: TensorType;
   readonly offset: number;
   readonly writable: boolean;
+  readonly layout?: Layout;
 }
 
 /** All that `read` knows, by name: slots, model outputs and kept gradients. */
@@ -125,11 +130,9 @@ function tensors(unit: Unit): Map<string, TensorPlace> {
   for (const [key, placement] of unit.plan.persistent) {
     const [kind] = key.split(":", 1);
     const name = key.slice(kind!.length + 1);
-    if (kind === "slot" || kind === "file")
-      found.set(name, { type: placement.type, offset: placement.offset, writable: true });
-    if (kind === "output" && !found.has(name) && scalarPlaceOf(unit, name) === undefined) {
-      found.set(name, { type: placement.type, offset: placement.offset, writable: false });
-    }
+    if (kind === "slot" || kind === "file") found.set(name, { ...placement, writable: true });
+    if (kind === "output" && !found.has(name) && scalarPlaceOf(unit, name) === undefined)
+      found.set(name, { ...placement, writable: false });
   }
   return found;
 }
@@ -164,7 +167,10 @@ export function methods(unit: Unit): StatementDoc[] {
       },
     ],
   });
-  const dense = table.every(([, t]) => isDense(t.type.shape));
+  // A debug build looks at columns too.
+  const columns = unit.debug ? unit.manifest.columns.map((c) => c.shape) : [];
+  const dense = columns.every(isDense) && table.every(([, t]) => liesAsRead(t));
+  const written = table.filter(([, t]) => t.writable);
   return [
     {
       kind: "text",
@@ -191,7 +197,8 @@ export function methods(unit: Unit): StatementDoc[] {
     call("evaluate", "evaluate"),
     call("predict", "predict"),
     ...entryNames(unit).map(({ fn, program }) => call(fn, program)),
-    ...(dense ? [] : [compactDoc]),
+    ...(dense ? [] : [placeDoc, compactDoc]),
+    ...(written.every(([, t]) => liesAsRead(t)) ? [] : [spreadDoc]),
     {
       kind: "function",
       name: "read",
@@ -228,12 +235,7 @@ export function methods(unit: Unit): StatementDoc[] {
           kind: "text",
           lines: [
             "switch (name) {",
-            ...table
-              .filter(([, t]) => t.writable)
-              .flatMap(([name, t]) => [
-                `  case ${quote(name)}:`,
-                `    return fill(${views[t.type.dtype]}, ${t.offset / bytesPer(t.type.dtype)}, ${elementCount(t.type.shape)}, name, values);`,
-              ]),
+            ...written.flatMap(([name, t]) => [`  case ${quote(name)}:`, `    return ${writeText(t, unit.batch)};`]),
             "  default:",
             "    throw new RangeError(`no parameter or state is called ${name}`);",
             "}",
@@ -277,49 +279,97 @@ export function methods(unit: Unit): StatementDoc[] {
   ];
 }
 
-/** A copy of a tensor: one slice where its elements lie without gaps at every N. */
-function readText({ type, offset }: TensorPlace, batch: number): string {
-  const view = views[type.dtype];
-  const start = offset / bytesPer(type.dtype);
-  const { shape } = type;
-  if (!isDense(shape)) {
-    const sizes = shape.map((d) => (isStatic(d) ? String(d) : d.perRow === 1 ? "lastRows" : `${d.perRow} * lastRows`));
-    return `compact(${view}, ${start}, [${sizes.join(", ")}], [${stridesOf(shape, batch).join(", ")}])`;
-  }
+/** Its elements follow each other in the logical order, without gaps at every N. */
+const liesAsRead = ({ type, layout }: TensorPlace): boolean => layout === undefined && isDense(type.shape);
+
+/** A copy of a tensor: one slice where its elements lie as they are read. */
+function readText(tensor: TensorPlace, batch: number): string {
+  const { shape } = tensor.type;
+  if (!liesAsRead(tensor)) return `compact(${placeText(tensor, batch)})`;
+  const view = views[tensor.type.dtype];
+  const start = elementOffset(tensor);
   if (shape.every(isStatic)) return `${view}.slice(${start}, ${start + elementCount(shape)})`;
   const perRow = elementCount(shape.map((d) => (isStatic(d) ? d : d.perRow)));
   return `${view}.slice(${start}, ${start} + lastRows${perRow === 1 ? "" : ` * ${perRow}`})`;
 }
 
+function writeText(tensor: TensorPlace, batch: number): string {
+  if (!liesAsRead(tensor)) return `spread(${placeText(tensor, batch)}, name, values)`;
+  return `fill(${views[tensor.type.dtype]}, ${elementOffset(tensor)}, ${elementCount(tensor.type.shape)}, name, values)`;
+}
+
+/** View, offset, sizes and strides. */
+function placeText(tensor: TensorPlace, batch: number): string {
+  const { type, layout } = tensor;
+  const sizes = type.shape.map((d) =>
+    isStatic(d) ? String(d) : d.perRow === 1 ? "lastRows" : `${d.perRow} * lastRows`,
+  );
+  const strides = stridesOf(type.shape, batch, layout);
+  return `${views[type.dtype]}, ${elementOffset(tensor)}, [${sizes.join(", ")}], [${strides.join(", ")}]`;
+}
+
 const elementCount = (shape: Shape): number => shape.reduce<number>((k, d) => k * dimAt(d, 1), 1);
+
+const stridedParameters = [
+  { name: "view", type: "Float32Array | Int32Array | Uint8Array" },
+  { name: "offset", type: "number" },
+  { name: "sizes", type: "readonly number[]" },
+  { name: "strides", type: "readonly number[]" },
+];
+
+const placeDoc: StatementDoc = {
+  kind: "function",
+  name: "placeOf",
+  docs: ["Where element `i` of a tensor lies whose dimensions are spaced by `strides`."],
+  parameters: [{ name: "i", type: "number" }, ...stridedParameters.slice(2)],
+  returnType: "number",
+  statements: [
+    {
+      kind: "text",
+      lines: [
+        "let place = 0;",
+        "for (let d = sizes.length - 1; d >= 0; d--) {",
+        "  const size = sizes[d] ?? 1;",
+        "  place += (i % size) * (strides[d] ?? 0);",
+        "  i = Math.floor(i / size);",
+        "}",
+        "return place;",
+      ],
+    },
+  ],
+};
 
 const compactDoc: StatementDoc = {
   kind: "function",
   name: "compact",
-  docs: ["A tensor whose rows are spaced for the largest batch, without the gaps."],
-  parameters: [
-    { name: "view", type: "Float32Array | Int32Array | Uint8Array" },
-    { name: "offset", type: "number" },
-    { name: "sizes", type: "readonly number[]" },
-    { name: "strides", type: "readonly number[]" },
-  ],
+  docs: ["A tensor in its logical order, without gaps."],
+  parameters: stridedParameters,
   returnType: "Float32Array | Int32Array | Uint8Array",
   statements: [
     {
       kind: "text",
       lines: [
         "const packed = view.slice(0, sizes.reduce((a, b) => a * b, 1));",
-        "for (let i = 0; i < packed.length; i++) {",
-        "  let rest = i;",
-        "  let place = offset;",
-        "  for (let d = sizes.length - 1; d >= 0; d--) {",
-        "    const size = sizes[d] ?? 1;",
-        "    place += (rest % size) * (strides[d] ?? 0);",
-        "    rest = Math.floor(rest / size);",
-        "  }",
-        "  packed[i] = view[place] ?? 0;",
-        "}",
+        "for (let i = 0; i < packed.length; i++) packed[i] = view[offset + placeOf(i, sizes, strides)] ?? 0;",
         "return packed;",
+      ],
+    },
+  ],
+};
+
+const spreadDoc: StatementDoc = {
+  kind: "function",
+  name: "spread",
+  docs: ["Overwrites a tensor that does not lie in its logical order."],
+  parameters: [...stridedParameters, { name: "name", type: "string" }, { name: "values", type: "ArrayLike<number>" }],
+  returnType: "void",
+  statements: [
+    {
+      kind: "text",
+      lines: [
+        "const size = sizes.reduce((a, b) => a * b, 1);",
+        "if (values.length !== size) throw new RangeError(`${name} has ${size} elements, not ${values.length}`);",
+        "for (let i = 0; i < size; i++) view[offset + placeOf(i, sizes, strides)] = values[i] ?? 0;",
       ],
     },
   ],

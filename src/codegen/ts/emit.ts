@@ -1,17 +1,34 @@
 // Unit -> module document: the emitted library as TypeScript. Knows the shape of the file, not how statements are printed.
 import helpers from "nnc:helpers";
-import type { Unit } from "../compile.ts";
+import type { CompileOptions, Unit } from "../compile.ts";
+import type { Emission } from "../emission.ts";
 import type { ModuleDoc, StatementDoc } from "../module-doc.ts";
-import { programDocs } from "./emit-programs.ts";
+import { wasmEmission } from "../wat/emit.ts";
+import { debugHelpers } from "./emit-debug.ts";
+import { programDocs, typescriptEmission } from "./emit-programs.ts";
 import { arena, methods, trainerInterface } from "./emit-trainer.ts";
 import { helperRoots } from "./print-loops.ts";
 import { comment, literal } from "./text.ts";
 
+export interface EmitOptions {
+  /** For the target `wasm`: the assembled module. Without it, `create({ wasm })` takes a compiled one. */
+  readonly wasm?: Uint8Array;
+}
+
+const emissions: Record<CompileOptions["target"], (unit: Unit, options: EmitOptions) => Emission> = {
+  ts: typescriptEmission,
+  wasm: (unit, { wasm }) => wasmEmission(unit, wasm),
+};
+
 /** The emitted library of a unit. `types: false` makes it for the plain JavaScript printer: helpers come without annotations. */
-export function emitModule(unit: Unit, types: boolean): ModuleDoc {
+export function emitModule(unit: Unit, types: boolean, options: EmitOptions = {}): ModuleDoc {
+  const emission = emissions[unit.target](unit, options);
+  const members = ["readonly seed?: number", ...emission.options];
+  const isOptional = members.every((member) => member.includes("?:"));
   const body: StatementDoc[] = [
-    ...arena(unit),
-    ...unit.programs.flatMap((p) => programDocs(unit, p)),
+    ...arena(unit, emission),
+    ...(unit.debug ? debugHelpers(types) : []),
+    ...unit.programs.flatMap((p) => programDocs(unit, emission, p)),
     ...methods(unit),
   ];
   const create: StatementDoc = {
@@ -19,7 +36,7 @@ export function emitModule(unit: Unit, types: boolean): ModuleDoc {
     name: "create",
     exported: true,
     docs: ["A trainer with its own memory, its parameters drawn from `seed`."],
-    parameters: [{ name: "options", type: "{ readonly seed?: number }", initializer: "{}" }],
+    parameters: [{ name: "options", type: `{ ${members.join("; ")} }`, ...(isOptional ? { initializer: "{}" } : {}) }],
     returnType: "Trainer",
     statements: body,
   };
@@ -28,7 +45,8 @@ export function emitModule(unit: Unit, types: boolean): ModuleDoc {
       { kind: "text", lines: header(unit) },
       manifestDoc(unit),
       trainerInterface(unit),
-      ...helperDocs(body, types),
+      ...emission.top(types),
+      ...helperDocs(body, emission.helpers, types),
       create,
     ],
   };
@@ -59,7 +77,7 @@ function manifestDoc(unit: Unit): StatementDoc {
 }
 
 /** Helpers that the bodies call, with those they need themselves, callees first. */
-function helperDocs(body: readonly StatementDoc[], types: boolean): StatementDoc[] {
+function helperDocs(body: readonly StatementDoc[], needed: readonly string[], types: boolean): StatementDoc[] {
   const text = JSON.stringify(body);
   const wanted: string[] = [];
   const want = (name: string): void => {
@@ -70,6 +88,7 @@ function helperDocs(body: readonly StatementDoc[], types: boolean): StatementDoc
     }
     wanted.push(name);
   };
+  needed.forEach(want);
   for (const name of helperRoots) if (text.includes(`${name}(`)) want(name);
   return wanted.map((name) => {
     const { comment, ts, js } = helpers[name]!;

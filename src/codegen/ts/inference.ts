@@ -3,7 +3,10 @@ import type { Graph } from "../../ir/graph.ts";
 import type { Module } from "../../ir/module.ts";
 import type { Manifest } from "../../runtime/library.ts";
 import type { ModuleDoc, StatementDoc } from "../module-doc.ts";
+import { base64Constant, bytesOfBase64 } from "./base64.ts";
 import { quote } from "./text.ts";
+
+type FunctionDoc = Extract<StatementDoc, { readonly kind: "function" }>;
 
 const nothing: Graph = { nodes: [], outputs: new Map(), updates: [] };
 
@@ -29,22 +32,11 @@ const reads = ({ predict, entries }: Module, scalar: string): boolean =>
     nodes.some(({ op, attrs }) => op === "scalar" && attrs["name"] === scalar),
   );
 
-/** Characters on one line of the emitted file. */
-const lineLength = 112;
-
 /** The library whose `create` gives a model with these parameters, kept as base64 of their bytes in the manifest's order. */
 export function withWeights(doc: ModuleDoc, manifest: Manifest, weights: ReadonlyMap<string, Uint8Array>): ModuleDoc {
   const bytes = manifest.slots.map(({ name }) => weights.get(name)!);
-  const text = base64(bytes);
-  const lines = Array.from({ length: Math.ceil(text.length / lineLength) }, (_, k) =>
-    text.slice(k * lineLength, (k + 1) * lineLength),
-  );
-  const constant: StatementDoc = {
-    kind: "const",
-    name: "weights",
-    docs: ["Parameters and states: little-endian bytes in the order of `manifest.slots`, as base64."],
-    initializer: ["[", ...lines.map((line) => `  ${quote(line)},`), '].join("")'],
-  };
+  const docs = ["Parameters and states: little-endian bytes in the order of `manifest.slots`, as base64."];
+  const constant = base64Constant("weights", docs, bytes);
   const arrays = { f32: "Float32Array", i32: "Int32Array", bool: "Uint8Array", u8: "Uint8Array" } as const;
   let at = 0;
   const reads = manifest.slots.map(({ name, dtype }, k) => {
@@ -55,19 +47,20 @@ export function withWeights(doc: ModuleDoc, manifest: Manifest, weights: Readonl
     const end = at;
     return `trainer.write(${quote(name)}, new ${array}(bytes.slice(${from}, ${end}).buffer)); // ${(end - from) / width} numbers`;
   });
+  const allocate = doc.statements.find((s) => s.kind === "function" && s.name === "create") as FunctionDoc;
   const create: StatementDoc = {
     kind: "function",
     name: "create",
     exported: true,
     docs: ["The trained model, with its own memory."],
-    parameters: [{ name: "options", type: "{ readonly seed?: number }", initializer: "{}" }],
+    parameters: allocate.parameters,
     returnType: "Trainer",
     statements: [
       {
         kind: "text",
         lines: [
           "const trainer = allocate(options);",
-          "const bytes = Uint8Array.from(atob(weights), (character) => character.charCodeAt(0));",
+          `const bytes = ${bytesOfBase64("weights")};`,
           ...reads,
           "return trainer;",
         ],
@@ -75,15 +68,9 @@ export function withWeights(doc: ModuleDoc, manifest: Manifest, weights: Readonl
     ],
   };
   const statements = doc.statements.map((statement) =>
-    statement.kind === "function" && statement.name === "create"
-      ? { ...statement, name: "allocate", exported: false, docs: ["The model with its own memory, not yet filled."] }
+    statement === allocate
+      ? { ...allocate, name: "allocate", exported: false, docs: ["The model with its own memory, not yet filled."] }
       : statement,
   );
   return { statements: [...statements, constant, create] };
-}
-
-function base64(parts: readonly Uint8Array[]): string {
-  const pieces: string[] = [];
-  for (const part of parts) for (const byte of part) pieces.push(String.fromCharCode(byte));
-  return btoa(pieces.join(""));
 }

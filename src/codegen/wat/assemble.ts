@@ -1,0 +1,14 @@
+// WebAssembly text -> bytes, by the `wabt` package, which is loaded when first needed.
+
+/** The text is the compiler's own: where it is wrong, the compiler is. */
+export async function assemble(text: string): Promise<Uint8Array> {
+  const { default: load } = await import("wabt");
+  const { parseWat } = await load();
+  const module = parseWat("kernels.wat", text, { simd: true });
+  try {
+    module.validate();
+    return module.toBinary({ write_debug_names: true }).buffer;
+  } finally {
+    module.destroy();
+  }
+}

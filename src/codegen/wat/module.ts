@@ -1,0 +1,123 @@
+// Unit -> the text of one WebAssembly module: a function per kernel, and an exported one per program that calls them in order.
+// The memory comes from outside. Knows where everything lies, not how loops are printed.
+import type { Unit } from "../compile.ts";
+import { kernelDocs, naiveDoc, programSummary, runName } from "../kernel-docs.ts";
+import { bytesPer } from "../plan.ts";
+import type { SharedFunction } from "../share-kernels.ts";
+import { printLoops as printTypeScript } from "../ts/print-loops.ts";
+import { comment as plainText } from "../ts/text.ts";
+import { functionsFor, hasFunction } from "./functions.ts";
+import { type MemoryMap, memoryMap, scalarAddress } from "./memory.ts";
+import { argumentOf, type Binding, printLoops } from "./print-loops.ts";
+import { linesOf } from "./text.ts";
+
+export function watText(unit: Unit): string {
+  const memory = memoryMap(unit);
+  const called = new Set<string>();
+  const functions = new Map(unit.kernels.functions.map((f) => [f.name, f]));
+  const kernels = unit.kernels.functions.map((f) => kernelText(memory, f, called));
+  const programs = unit.programs.map(({ name }) => programText(unit, memory, functions, name));
+  const helpers = [...functionsFor(called).values()];
+  const isImport = (text: string): boolean => text.startsWith("(import");
+  const parts = [
+    [
+      "(module",
+      `  ;; ${plainText(unit.manifest.model)}: the kernels of a training program, compiled by nnc.`,
+      `  ;; ${unit.plan.bytes} bytes of arena from 0, then ${memory.scalarCount} scalars as f64.`,
+      `  (import "env" "memory" (memory ${memory.pages} ${memory.pages}))`,
+      ...helpers.filter(isImport).map((text) => `  ${text}`),
+    ].join("\n"),
+    ...[...helpers.filter((text) => !isImport(text)), ...kernels, ...programs].map(indented),
+  ];
+  return `${parts.join("\n\n")})\n`;
+}
+
+/** The names of functions that the module takes from outside. */
+export const importsOf = (text: string): string[] =>
+  [...text.matchAll(/^ {2}\(import "env" "(\w+)" \(func/gm)].map(([, name]) => name!);
+
+const indented = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => (line === "" ? "" : `  ${line}`))
+    .join("\n");
+
+/** No kernel takes the name of a function that it may call. */
+const idOf = (name: string): string => `$${name}${hasFunction(name) ? ".kernel" : ""}`;
+
+/** What the names at a kernel's head stand for, as bytes from the start of memory. */
+function addressesOf(memory: MemoryMap, shared: SharedFunction): Map<string, (number: number) => number> {
+  const { buffers, hosts, streams } = shared.procedure;
+  return new Map([
+    ...buffers.map((b) => [b.name, (offset: number) => offset * bytesPer(b.storage)] as const),
+    ...hosts.map((h) => [h.name, (place: number) => scalarAddress(memory, place)] as const),
+    ...streams.map((s) => [s.a, (key: number) => scalarAddress(memory, memory.streams.get(key)!)] as const),
+  ]);
+}
+
+function kernelText(memory: MemoryMap, shared: SharedFunction, called: Set<string>): string {
+  const { procedure, bindings } = shared;
+  const addresses = addressesOf(memory, shared);
+  const bound = new Map<string, Binding>(
+    [...bindings].map(([name, number]) => [name, number === "argument" ? number : addresses.get(name)!(number)]),
+  );
+  const isBuffer = new Set(procedure.buffers.map((b) => b.name));
+  const parameters = [...bound].flatMap(([name, binding]) => {
+    if (binding !== "argument") return [];
+    return [isBuffer.has(name) ? name : argumentOf(name)];
+  });
+  const { locals, texts } = printLoops(procedure, bound, (name) => {
+    called.add(name);
+    return name;
+  });
+  const naive = procedure.naive ? printTypeScript({ ...procedure, body: procedure.naive }) : [];
+  const places = procedure.buffers.map(
+    ({ name, storage, comment }) =>
+      `${name}: ${storage === "f32" ? "" : `${storage} `}${comment} at ${where(bound.get(name)!)}`,
+  );
+  return [
+    ...kernelDocs(shared).map((line) => `;; ${line}`),
+    ...places.map((line) => `;; ${plainText(line)}`),
+    ...(naive.length > 0 ? [`;; ${naiveDoc}`, ...naive.map((line) => `;;   ${line}`)] : []),
+    `(func ${idOf(shared.name)} ${["N", ...parameters].map((name) => `(param $${name} i32)`).join(" ")}`,
+    ...localLines(locals),
+    `${texts
+      .flatMap(linesOf)
+      .map((line) => `  ${line}`)
+      .join("\n")})`,
+  ].join("\n");
+}
+
+const where = (binding: Binding): string => (binding === "argument" ? "an argument" : String(binding));
+
+/** Those of one type on one line, as far as they fit. */
+function localLines(locals: readonly { readonly name: string; readonly type: string }[]): string[] {
+  const lines: string[] = [];
+  for (const { name, type } of locals) {
+    const text = `(local $${name} ${type})`;
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + text.length < 110) lines[lines.length - 1] = `${last} ${text}`;
+    else lines.push(`  ${text}`);
+  }
+  return lines;
+}
+
+function programText(
+  unit: Unit,
+  memory: MemoryMap,
+  functions: ReadonlyMap<string, SharedFunction>,
+  program: string,
+): string {
+  const calls = unit.kernels.calls.get(program)!.map(({ name, args }) => {
+    const shared = functions.get(name)!;
+    const addresses = addressesOf(memory, shared);
+    const varying = [...shared.bindings].filter(([, number]) => number === "argument").map(([head]) => head);
+    const places = args.map((arg, i) => ` (i32.const ${addresses.get(varying[i]!)!(arg)})`);
+    return `  (call ${idOf(name)} (local.get $N)${places.join("")})`;
+  });
+  const head = `(func (export "${runName(program)}") (param $N i32)`;
+  return [
+    `;; ${programSummary(program)}`,
+    ...(calls.length === 0 ? [`${head})`] : [head, `${calls.join("\n")})`]),
+  ].join("\n");
+}

@@ -1,0 +1,255 @@
+// Loop language -> the body of a WebAssembly function. Knows no ops, no tiling, no policy.
+import type { Index, Loop, Procedure, Scalar } from "../loops.ts";
+import {
+  type Address,
+  at,
+  constant,
+  local,
+  ScalarPrinter,
+  type Surroundings,
+  type Type,
+  type Typed,
+  wasmType,
+} from "./print-scalars.ts";
+import { block, comment, type Expression, type Text, wat } from "./text.ts";
+
+/** A place in memory: bytes from its start, or an argument of the function by the same name. */
+export type Binding = number | "argument";
+
+export interface Body {
+  readonly locals: readonly { readonly name: string; readonly type: "v128" | "f32" | "i32" }[];
+  readonly texts: readonly Text[];
+}
+
+/**
+ * `bindings`: where buffers lie, and host numbers and words of streams as f64. `callee` is told of every function that is called,
+ * and gives its name.
+ */
+export function printLoops(
+  procedure: Pick<Procedure, "body" | "buffers" | "hosts" | "streams">,
+  bindings: ReadonlyMap<string, Binding>,
+  callee: (name: string) => string,
+): Body {
+  return new FunctionPrinter(procedure, bindings, callee).run();
+}
+
+class FunctionPrinter implements Surroundings {
+  readonly buffers: Surroundings["buffers"];
+  readonly callee: Surroundings["callee"];
+  private readonly procedure: Pick<Procedure, "body" | "hosts" | "streams">;
+  private readonly bindings: ReadonlyMap<string, Binding>;
+  private readonly scalars: ScalarPrinter;
+  private readonly locals = new Map<string, "v128" | "f32" | "i32">();
+  /** What a variable's name stands for here. */
+  private readonly variables = new Map<string, Type & { readonly local: string; readonly depth: number }>();
+  private readonly naturals = new Set<string>();
+  /** Numbers of the head that occur, by name. */
+  private readonly heads = new Map<string, Expression>();
+  private readonly busy = new Set<string>();
+  private depth = 0;
+
+  constructor(
+    procedure: Pick<Procedure, "body" | "buffers" | "hosts" | "streams">,
+    bindings: ReadonlyMap<string, Binding>,
+    callee: (name: string) => string,
+  ) {
+    this.procedure = procedure;
+    this.bindings = bindings;
+    this.callee = callee;
+    this.buffers = new Map(procedure.buffers.map((b) => [b.name, b]));
+    this.scalars = new ScalarPrinter(this);
+  }
+
+  run(): Body {
+    const body = this.block(this.procedure.body);
+    const heads = [...this.heads].map(([name, value]) => wat(`local.set $${name}`, value));
+    return {
+      locals: [...this.locals].map(([name, type]) => ({ name, type })),
+      texts: [...heads, ...body],
+    };
+  }
+
+  // ---- What scalars refer to ----
+
+  offsetOf(buffer: string): number | undefined {
+    const bound = this.bindings.get(buffer)!;
+    return bound === "argument" ? undefined : bound;
+  }
+
+  variable(name: string, read: Type): Typed {
+    const known = this.variables.get(name);
+    if (known) return { text: local(known.local), dtype: known.dtype, lanes: known.lanes };
+    return { text: local(this.head(name, read)), dtype: read.dtype, lanes: 1 };
+  }
+
+  isNatural(variable: string): boolean {
+    return this.naturals.has(variable);
+  }
+
+  depthOf(variable: string): number {
+    return this.variables.get(variable)?.depth ?? 0;
+  }
+
+  withTemporary<T>(type: "v128" | "f32" | "i32", work: (name: string) => T): T {
+    let count = 0;
+    while (this.busy.has(`${type}.${count}`)) count++;
+    const name = `${type}.${count}`;
+    this.locals.set(name, type);
+    this.busy.add(name);
+    const result = work(name);
+    this.busy.delete(name);
+    return result;
+  }
+
+  /** A host number or a stream's word, read from memory when the function begins. */
+  private head(name: string, { dtype }: Type): string {
+    const type = wasmType({ dtype, lanes: 1 });
+    this.locals.set(name, type);
+    this.heads.set(name, this.headValue(name, dtype));
+    return name;
+  }
+
+  private headValue(name: string, dtype: Type["dtype"]): Expression {
+    const stream = this.procedure.streams.find((s) => s.a === name || s.b === name);
+    if (stream) {
+      const { offset, base } = this.place(stream.a);
+      // The second word lies behind the first.
+      return wat("i32.trunc_f64_u", at("f64.load", { offset: offset + (name === stream.b ? 8 : 0), base }));
+    }
+    const value = at("f64.load", this.place(name));
+    if (dtype === "f32") return wat("f32.demote_f64", value);
+    return dtype === "i32" ? wat("i32.trunc_sat_f64_s", value) : wat("f64.ne", value, wat("f64.const 0"));
+  }
+
+  private place(name: string): Address {
+    const bound = this.bindings.get(name);
+    if (bound === undefined) throw new Error(`nothing is called ${name} here`);
+    return bound === "argument" ? { offset: 0, base: local(argumentOf(name)) } : { offset: bound, base: constant(0) };
+  }
+
+  private declare(name: string, type: Type): string {
+    const wasm = wasmType(type);
+    const given = this.locals.get(name);
+    // A name may come again in another scope with another type.
+    const own = given === undefined || given === wasm ? name : `${name}.${wasm}`;
+    this.locals.set(own, wasm);
+    this.variables.set(name, { ...type, local: own, depth: this.depth });
+    this.naturals.delete(name);
+    return own;
+  }
+
+  // ---- Statements ----
+
+  private block(body: readonly Loop[]): Text[] {
+    return body.flatMap((loop) => this.statement(loop));
+  }
+
+  private statement(loop: Loop): Text[] {
+    switch (loop.kind) {
+      case "comment":
+        return [comment(loop.text)];
+      case "let": {
+        const { text, dtype, lanes } = this.scalars.print(loop.value);
+        const isNatural = loop.value.kind === "index" && !loop.mutable && this.scalars.isNatural(loop.value.index);
+        const name = this.declare(loop.name, { dtype, lanes });
+        // What a list says is an index, and so is what counts up from one.
+        if (isNatural || (loop.value.kind === "load" && dtype === "i32") || isCounter(loop))
+          this.naturals.add(loop.name);
+        return [wat(`local.set $${name}`, text)];
+      }
+      case "assign": {
+        const known = this.variables.get(loop.name)!;
+        return [wat(`local.set $${known.local}`, this.scalars.as(loop.value, known.dtype).text)];
+      }
+      case "store":
+        return [this.store(loop)];
+      case "if": {
+        const condition = this.scalars.condition(loop.condition);
+        return [block("if", [condition, block("then", this.block(loop.body))])];
+      }
+      case "for":
+        return this.loop(loop);
+    }
+  }
+
+  /** Tested at its end: nothing jumps but from round to round. Where it may have no round, a test stands before it. */
+  private loop(loop: Extract<Loop, { kind: "for" }>): Text[] {
+    const from = this.scalars.integer(loop.from);
+    const startsNatural = isNaturalStart(loop.from, (index) => this.scalars.isNatural(index));
+    this.depth++;
+    const name = this.declare(loop.variable, { dtype: "i32", lanes: 1 });
+    if (startsNatural) this.naturals.add(loop.variable);
+    const below = (value: Expression): Expression => wat("i32.lt_s", value, this.scalars.integer(loop.to));
+    const label = `$each_${loop.variable}`;
+    const body = this.block(loop.body);
+    const next = wat(`local.tee $${name}`, wat("i32.add", local(name), constant(loop.step)));
+    this.depth--;
+    const rounds = block(`loop ${label}`, [...body, wat(`br_if ${label}`, below(next))]);
+    const start = wat(`local.set $${name}`, from);
+    if (hasRounds(loop)) return [start, rounds];
+    return [start, block("if", [below(local(name)), block("then", [rounds])])];
+  }
+
+  private store(loop: Extract<Loop, { kind: "store" }>): Text {
+    const { storage } = this.buffers.get(loop.buffer)!;
+    const dtype = storage === "f32" ? "f32" : storage === "bool" ? "bool" : "i32";
+    const address = this.scalars.address(loop.buffer, loop.at);
+    const value = this.scalars.as(loop.value, dtype);
+    if (!loop.add) return this.stored(storage, address, value);
+    return this.withTemporary("i32", (place) => {
+      const there: Address = { offset: address.offset, base: local(place) };
+      const [load, add] = loop.lanes ? ["v128.load", `${dtype}x4.add`] : [`${dtype}.load`, `${dtype}.add`];
+      const added = wat(add, at(load, there), value.text);
+      const into: Address = { offset: address.offset, base: wat(`local.tee $${place}`, address.base) };
+      return this.stored(storage, into, { ...value, text: added });
+    });
+  }
+
+  private stored(storage: string, address: Address, { text, lanes }: Typed): Expression {
+    const isByte = storage === "bool" || storage === "u8";
+    if (lanes === 1) return at(isByte ? "i32.store8" : `${storage}.store`, address, text);
+    if (!isByte) return at("v128.store", address, text);
+    return this.withTemporary("v128", (t) => {
+      const ones = storage === "bool" ? wat("v128.and", text, wat("v128.const i32x4 1 1 1 1")) : text;
+      const narrow = (instruction: string, value: Expression): Expression =>
+        wat(instruction, wat(`local.tee $${t}`, value), local(t));
+      const bytes = narrow("i8x16.narrow_i16x8_u", narrow("i16x8.narrow_i32x4_s", ones));
+      const { offset, base } = address;
+      return wat(`v128.store32_lane${offset === 0 ? "" : ` offset=${offset}`} 0`, base, bytes);
+    });
+  }
+}
+
+/** The argument that says where a host number or a stream's words lie; a buffer's has the buffer's name. */
+export const argumentOf = (name: string): string => `${name}_at`;
+
+const literalOf = (scalar: Scalar): number | undefined => {
+  if (scalar.kind === "num") return scalar.value;
+  if (scalar.kind !== "index") return undefined;
+  const { const: value, rows, terms } = scalar.index;
+  return rows === 0 && terms.length === 0 ? value : undefined;
+};
+
+/** Whether the first test holds for every N >= 1. */
+function hasRounds({ from, to }: Extract<Loop, { kind: "for" }>): boolean {
+  const start = literalOf(from);
+  if (start === undefined || to.kind !== "index" || to.index.terms.length > 0 || to.index.rows < 0) return false;
+  return start < to.index.const + to.index.rows;
+}
+
+/** A variable that starts at a literal and only counts up is no index below zero. */
+const isCounter = (loop: Extract<Loop, { kind: "let" }>): boolean =>
+  loop.mutable && loop.value.kind === "index" && (literalOf(loop.value) ?? -1) >= 0;
+
+function isNaturalStart(from: Scalar, isNatural: (index: Index) => boolean): boolean {
+  if (from.kind === "index") return isNatural(from.index);
+  if (from.kind === "num") return from.value >= 0;
+  if (from.kind === "whole") return true;
+  // The larger of zero and something.
+  return (
+    from.kind === "call" &&
+    from.fn === "max" &&
+    from.dtype === "i32" &&
+    from.args.some((arg) => isNaturalStart(arg, isNatural))
+  );
+}
