@@ -90,8 +90,7 @@ function tables(module: Module, withBindings: boolean): string {
   }
   if (withBindings) {
     parts.push("shapes\n");
-    const path = (origin: Module["bindings"][number]["origin"]) => origin.path ?? [];
-    parts.push(tableText(module.bindings.map(({ name, type, origin }) => [[...path(origin), name].join("."), type])));
+    parts.push(tableText(module.bindings.map(({ name, type }) => [name, type])));
   }
   return parts
     .map((part, k) => (k > 0 && /^(\d|states|reports|settable|shapes|model)/.test(part) ? `\n${part}` : part))

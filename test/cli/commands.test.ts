@@ -105,6 +105,28 @@ describe("nnc check", () => {
     expect(stdout).toMatch(/total +101,770/);
   });
 
+  test("--shapes lists every binding under its path, round by round", async () => {
+    const text = `fn block(x: [.., n]) {
+  param scale: [n] = ones()
+  y = x * scale
+  y
+}
+model m(x: [N, 3]) {
+  h = x
+  for i in 0:2 { h = block(h) }
+  h
+}
+`;
+    const folder = folderWith({ "m.nn": text });
+    const { stdout } = await nnc(["check", join(folder, "m.nn"), "--shapes"]);
+    const rounds = [0, 1].flatMap((i) => [
+      `block_${i}.scale +\\[3\\]`,
+      `block_${i}.y +\\[N, 3\\]`,
+      `h_${i} +\\[N, 3\\]`,
+    ]);
+    expect(stdout).toMatch(new RegExp(`\nshapes\nh +\\[N, 3\\]\n${rounds.join("\n")}\n`));
+  });
+
   test("--dim changes sizes", async () => {
     const folder = folderWith({ "m.nn": "dim wide = 2\nmodel m(x: [N, 3]) { linear(x, wide) }\n" });
     const { stdout } = await nnc(["check", join(folder, "m.nn"), "--dim", "wide=5"]);
