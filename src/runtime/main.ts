@@ -31,9 +31,9 @@ export async function main(library: Library, argv: readonly string[], io: Io = n
   }
 }
 
-/** As it is printed. */
-export const errorText = (error: UserError): string =>
-  `error[${error.code}]: ${error.message}\n${error.help === undefined ? "" : `  help: ${error.help}\n`}`;
+/** As it is printed: in the form of the compiler's own messages. */
+export const errorText = ({ code, message, help }: UserError): string =>
+  `error: ${message} [${code}]\n${help === undefined ? "" : `help: ${help}\n`}`;
 
 function helpText({ manifest }: Library, program: string): string {
   return `Trains ${manifest.model}.
