@@ -1,6 +1,6 @@
 // `nnc build`: the model as TypeScript, as a bundled library with its types, and as a program that trains.
-import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { join, relative } from "node:path";
+import { Command, Option } from "commander";
 import type { Io } from "../runtime/io.ts";
 import { bytesText } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
@@ -13,10 +13,13 @@ import {
   withCodeOptions,
   withModelOptions,
 } from "./options.ts";
+import { refuseDebug, type Target, targetOption } from "./target.ts";
 import { withWatch } from "./watch.ts";
 
 interface BuildOptions extends ModelOptions, CodeOptions {
   readonly out: string;
+  readonly target: Target;
+  readonly wasm: "inline" | "file";
   readonly dataDir?: string;
   readonly sourceMaps?: true;
   readonly embedWeights?: string;
@@ -27,7 +30,13 @@ export const buildCommand = (cli: Cli, done: (code: number) => void): Command =>
     .description("Writes NAME.ts, NAME.js with NAME.d.ts (a library) and NAME.train.js (a program).")
     .argument("<file>", "a model file, NAME.nn")
     .option("-o, --out <DIR>", "folder to write to", ".")
-    .option("--target <TARGET>", "what to write: ts", target, "ts")
+    .addOption(targetOption("kernels as TypeScript, or as WebAssembly with vectors").default("ts"))
+    .addOption(
+      new Option("--wasm <WHERE>", "WebAssembly inside NAME.js, or in a file beside it, NAME.wasm")
+        .choices(["inline", "file"])
+        .default("inline")
+        .implies({ target: "wasm" }),
+    )
     .option("--source-maps", "write maps too: `node --enable-source-maps` names lines of the model in stack traces")
     .addOption(batchOption("largest number of rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")
@@ -37,18 +46,15 @@ export const buildCommand = (cli: Cli, done: (code: number) => void): Command =>
       examples(
         "nnc build model.nn -o out && node out/model.train.js --epochs 3",
         "nnc build model.nn --batch 256 --dim hidden=64",
+        "nnc build model.nn --target wasm --wasm file",
         "nnc build model.nn --batch 1 --embed-weights trained.safetensors",
       ),
     );
   return withWatch(command, cli, done, build);
 };
 
-function target(name: string): string {
-  if (name !== "ts") throw new InvalidArgumentError("It takes ts.");
-  return name;
-}
-
 async function build(path: string, options: BuildOptions, cli: Cli): Promise<number> {
+  refuseDebug(options.target, options.debug);
   const { readModel } = await import("./model-file.ts");
   const { name, module, diagnostics } = readModel(path, cli, {
     dims: options.dim,
@@ -60,17 +66,24 @@ async function build(path: string, options: BuildOptions, cli: Cli): Promise<num
   const { embedWeights } = options;
   const weights =
     embedWeights === undefined ? undefined : (await import("./weights.ts")).weightsOf(module, embedWeights, cli);
-  const files = await outputsOf(name, module, { ...options, ...cli.limits, ...(weights ? { weights } : {}) });
+  const files = await outputsOf(name, module, {
+    ...options,
+    ...cli.limits,
+    ...(weights ? { weights } : {}),
+    nameOf: (source) => urlPath(relative(options.out, source.path)),
+  });
   writeAll(options.out, files, cli);
   if (options.format === "text") {
-    for (const [file, text] of files) cli.print(`${join(options.out, file)}  ${bytesText(Buffer.byteLength(text))}\n`);
+    for (const [file, bytes] of files) cli.print(`${join(options.out, file)}  ${bytesText(bytes.length)}\n`);
   }
   return exit.done;
 }
 
-function writeAll(folder: string, files: ReadonlyMap<string, string>, io: Io): void {
-  const encoder = new TextEncoder();
+/** A path as a part of a URL: sources in maps are such. */
+const urlPath = (path: string): string => path.split(/[\\/]/).map(encodeURIComponent).join("/");
+
+function writeAll(folder: string, files: ReadonlyMap<string, Uint8Array>, io: Io): void {
   // All of them can be written, before the first is.
   for (const file of files.keys()) io.files.probe(join(folder, file));
-  for (const [file, text] of files) io.files.write(join(folder, file), [encoder.encode(text)]);
+  for (const [file, bytes] of files) io.files.write(join(folder, file), [bytes]);
 }

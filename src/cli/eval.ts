@@ -4,12 +4,13 @@ import { Command, Option } from "commander";
 import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
 import { assignment, examples, type ModelOptions, withModelOptions } from "./options.ts";
+import { runningTarget, type Target, targets } from "./target.ts";
 
 interface EvalOptions extends ModelOptions {
   readonly inputs: string;
   readonly out: string;
   readonly grads?: true;
-  readonly target: "interpret" | "ts";
+  readonly target: "interpret" | Target;
   readonly training?: true;
   readonly seed: number;
   readonly set: ReadonlyMap<string, number>;
@@ -27,7 +28,7 @@ export const evalCommand = (cli: Cli, done: (code: number) => void): Command =>
     .option("--grads", "write grad.NAME of the loss for each parameter and float input")
     .addOption(
       new Option("--target <TARGET>", "the reference interpreter in float64, or the generated code")
-        .choices(["interpret", "ts"])
+        .choices(["interpret", ...targets])
         .default("ts"),
     )
     .option("--training", "evaluate as a training step does: dropout drops, batch statistics are of the batch")
@@ -48,6 +49,7 @@ export const evalCommand = (cli: Cli, done: (code: number) => void): Command =>
     .action(async (file: string, options: EvalOptions) => done(await evaluateFile(file, options, cli)));
 
 async function evaluateFile(path: string, options: EvalOptions, cli: Cli): Promise<number> {
+  const target = options.target === "interpret" ? options.target : runningTarget({ target: options.target });
   const [{ readModel }, evaluation, { readTensors, writeTensors }] = await Promise.all([
     import("./model-file.ts"),
     import("./evaluation.ts"),
@@ -78,8 +80,10 @@ async function evaluateFile(path: string, options: EvalOptions, cli: Cli): Promi
     maxArena: cli.limits.maxArena,
     places: { io: { ...cli, folder: dirname(path) }, dataDir: options.dataDir },
   };
-  const run =
-    options.target === "ts" ? (await import("./evaluate-ts.ts")).evaluateTs : evaluation.evaluateByInterpreter;
-  writeTensors(options.out, await run(task, bound, settings), cli);
+  const results =
+    target === "interpret"
+      ? await evaluation.evaluateByInterpreter(task, bound, settings)
+      : await (await import("./evaluate-compiled.ts")).evaluateCompiled(task, bound, settings, target);
+  writeTensors(options.out, results, cli);
   return exit.done;
 }

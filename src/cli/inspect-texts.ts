@@ -1,12 +1,13 @@
 // What `nnc inspect` prints: any stage of a compilation as text, a picture or data. Decides nothing: it prints what the phases give.
 import { visible } from "../base/frame.ts";
 import { textOf } from "../base/span.ts";
-import { compile, type Unit } from "../codegen/compile.ts";
+import { type CompileOptions, compile, type Unit } from "../codegen/compile.ts";
 import type { Schedule } from "../codegen/schedule.ts";
 import { stageText } from "../codegen/stage-text.ts";
 import { emitModule } from "../codegen/ts/emit.ts";
 import { printPlain } from "../codegen/ts/plain.ts";
 import { printLoops } from "../codegen/ts/print-loops.ts";
+import { watText } from "../codegen/wat/module.ts";
 import type { File } from "../dsl/ast.ts";
 import { printAst } from "../dsl/print-ast.ts";
 import { kernelCosts } from "../inspect/costs.ts";
@@ -34,7 +35,7 @@ import {
 } from "./inspect-graphs.ts";
 import { tableText } from "./table.ts";
 
-export type StageName = "ast" | "graph" | "grad" | "opt" | "stages" | "loops" | "memory" | "ts";
+export type StageName = "ast" | "graph" | "grad" | "opt" | "stages" | "loops" | "memory" | "ts" | "wat";
 export type InspectFormat = "text" | "json" | "dot" | "svg" | "mermaid";
 
 export interface Inspection {
@@ -47,6 +48,8 @@ export interface Inspection {
   readonly format: InspectFormat;
   readonly fold: boolean;
   readonly batch?: number;
+  /** For what the kernels are; `wat` is of `wasm`. */
+  readonly target?: CompileOptions["target"];
   readonly reuse: boolean;
   readonly maxArena?: number;
   readonly paint: (mark: DiffLine["mark"], text: string) => string;
@@ -210,7 +213,7 @@ function unitText(
   stage: Exclude<StageName, "graph" | "grad" | "opt" | "ast">,
   wanted: Inspection,
 ): string {
-  const unit = compile(module, compileOptions(wanted));
+  const unit = compile(module, compileOptions(stage === "wat" ? { ...wanted, target: "wasm" } : wanted));
   const chosen = new Set(graphs.map(({ name }) => (name === "forward" || name === "backward" ? "step" : name)));
   const programs = unit.programs.filter(({ name }) => chosen.has(programName(name)));
   if (wanted.format === "json" && (stage === "memory" || stage === "stages")) {
@@ -221,6 +224,10 @@ function unitText(
     return `${JSON.stringify(data, null, 2)}\n`;
   }
   if (wanted.format !== "text") throw noPicture(`--stage ${stage}`, wanted.format);
+  if (stage === "wat") return `${watText(unit)}\n`;
+  if (stage === "loops" && unit.target === "wasm") {
+    throw new UserError("usage/option", "loops are shown as TypeScript, which has no vectors", "Take --stage wat.");
+  }
   if (stage === "ts") return printPlain(emitModule(unit, true), true);
   if (stage === "memory") return memoryText(unit, chosen);
   const text = stage === "stages" ? kernelsText : loopsText;

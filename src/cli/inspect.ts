@@ -5,6 +5,7 @@ import { show } from "./diagnostics.ts";
 import type { GraphName } from "./inspect-graphs.ts";
 import type { InspectFormat, Inspection, StageName } from "./inspect-texts.ts";
 import { batchOption, type CodeOptions, dimOption, examples, withCodeOptions } from "./options.ts";
+import { type Target, targetOption } from "./target.ts";
 
 interface InspectOptions extends CodeOptions {
   readonly dim: ReadonlyMap<string, number>;
@@ -16,10 +17,11 @@ interface InspectOptions extends CodeOptions {
   readonly diff?: string;
   readonly fold: boolean;
   readonly batch?: number;
+  readonly target?: Target;
   readonly dataDir?: string;
 }
 
-const stages: readonly StageName[] = ["ast", "graph", "grad", "opt", "stages", "loops", "memory", "ts"];
+const stages: readonly StageName[] = ["ast", "graph", "grad", "opt", "stages", "loops", "memory", "ts", "wat"];
 const graphs: readonly GraphName[] = ["forward", "backward", "step", "eval"];
 const formats: readonly InspectFormat[] = ["text", "json", "dot", "svg", "mermaid"];
 
@@ -30,7 +32,7 @@ export const inspectCommand = (cli: Cli, done: (code: number) => void): Command 
     .addOption(
       new Option(
         "--stage <STAGE>",
-        "tree, graph, with gradients, optimised, kernels, loops, memory, TypeScript",
+        "tree, graph, with gradients, optimised, kernels, loops, memory, TypeScript, WebAssembly text",
       ).choices(stages),
     )
     .addOption(new Option("--graph <GRAPH>", "one graph in its plainest form").choices(graphs).conflicts("program"))
@@ -43,6 +45,7 @@ export const inspectCommand = (cli: Cli, done: (code: number) => void): Command 
         .default("text"),
     )
     .option("--no-fold", "draw every operation, also inside of expressions and functions")
+    .addOption(targetOption("for kernels, memory and TypeScript: whose").default("ts"))
     .addOption(dimOption())
     .addOption(batchOption("largest number of rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")

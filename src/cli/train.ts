@@ -5,12 +5,14 @@ import { rules } from "../runtime/options.ts";
 import { type Cli, exit } from "./cli.ts";
 import { type Format, show } from "./diagnostics.ts";
 import { type CodeOptions, dimOption, examples, formatOption, wholeNumber, withCodeOptions } from "./options.ts";
+import { runningTarget, type Target, targetOption } from "./target.ts";
 import { withWatch } from "./watch.ts";
 
 /** The runtime's options by attribute name, and the CLI's own. */
 interface TrainOptions extends CodeOptions {
   readonly dim: ReadonlyMap<string, number>;
   readonly format: Format;
+  readonly target?: Target;
   readonly fallback?: string;
   readonly report?: string;
   readonly [runtimeOption: string]: unknown;
@@ -23,7 +25,8 @@ export const trainCommand = (cli: Cli, done: (code: number) => void): Command =>
   const command = withCodeOptions(new Command("train"))
     .description("Compiles a model in memory and trains it.")
     .argument("<file>", "a model file, NAME.nn")
-    .addOption(dimOption());
+    .addOption(dimOption())
+    .addOption(targetOption("kernels as TypeScript or WebAssembly; else WebAssembly where it runs"));
   for (const { flag, value, text } of runtimeRules) {
     const option = new Option(value === undefined ? `--${flag}` : `--${flag} <${value}>`, text);
     if (flag === "set") option.argParser((word: string, before: string[] = []) => [...before, word]);
@@ -62,6 +65,7 @@ export const groupRates = (argv: readonly string[]): string[] => {
 };
 
 async function train(path: string, options: TrainOptions, cli: Cli): Promise<number> {
+  const target = runningTarget(options);
   const { readModel } = await import("./model-file.ts");
   const text = (name: string): string | undefined => options[name] as string | undefined;
   const batch = options["batch"] as number | undefined;
@@ -92,9 +96,11 @@ async function train(path: string, options: TrainOptions, cli: Cli): Promise<num
     model.module,
     compileOptions({
       ...cli.limits,
+      target,
       reuse: options.reuse,
       ...(options.dense ? { dense: true } : {}),
       ...(options.strictFloat ? { strictFloat: true } : {}),
+      ...(options.debug ? { debug: true } : {}),
       ...(batch === undefined ? {} : { batch }),
     }),
   );

@@ -80,17 +80,14 @@ export async function bundle(
   };
 }
 
-const wholeTrainer = `import * as library from "library";
-import { main } from "runtime";
-process.exitCode = await main(library, process.argv.slice(2));
-`;
+const wholeTrainer =
+  'import * as library from "library";\nimport { main } from "runtime";\nprocess.exitCode = await main(library, process.argv.slice(2));\n';
 
 /** The library is given the kernels of a file. */
-const trainerBeside = (file: string): string => `import * as library from "library";
-import { main, withKernels } from "runtime";
-const kernels = new URL(${quote(`./${encodeURIComponent(file)}`)}, import.meta.url);
-process.exitCode = await main(withKernels(library, kernels), process.argv.slice(2));
-`;
+const trainerBeside = (file: string): string =>
+  'import * as library from "library";\nimport { main, withKernels } from "runtime";\n' +
+  `const kernels = new URL(${quote(`./${encodeURIComponent(file)}`)}, import.meta.url);\n` +
+  "process.exitCode = await main(withKernels(library, kernels), process.argv.slice(2));\n";
 
 /** A map as the last line of the text that it belongs to. */
 export const linkedMap = (map: string): string =>

@@ -6,6 +6,7 @@ import { nodeIo } from "./node-io.ts";
 import { optionsText, parseOptions } from "./options.ts";
 import { UserError } from "./user-error.ts";
 
+export { withKernels } from "./kernels-file.ts";
 export { nodeIo } from "./node-io.ts";
 
 /**

@@ -76,7 +76,7 @@ describe("the command line itself", () => {
     [["check", logistic, "--dim", "hidden"], "NAME=K"],
     [["inspect", logistic, "--stage", "soup"], "ast, graph"],
     [["inspect", logistic, "--program", "nope"], "no program"],
-    [["build", logistic, "--target", "cobol"], "It takes ts"],
+    [["build", logistic, "--target", "cobol"], "ts, wasm"],
     [["explain", "shape/matmull"], "shape/matmul"],
     [["train", logistic, "--data", "csv"], "mnist, fashion_mnist, digits"],
     [["train", logistic, "--data", "digits", "--lr", "fast"], "takes a number"],

@@ -32,7 +32,7 @@ const packages = new Map<string, readonly RegExp[]>([
   ["base", []],
   ["ir", []],
   ["dsl", [/^chevrotain$/]],
-  ["codegen", [/^ts-morph$/, /^esbuild$/, /^nnc:(helpers|runtime)$/]],
+  ["codegen", [/^ts-morph$/, /^esbuild$/, /^wabt$/, /^nnc:(helpers|runtime)$/]],
   ["inspect", [/^@dagrejs\/dagre$/]],
   ["export", [/^@bufbuild\/protobuf\/wire$/]],
   ["runtime", []],
@@ -42,7 +42,7 @@ const packages = new Map<string, readonly RegExp[]>([
 ]);
 
 /** The runtime's files that know Node; the rest runs in a browser's worker too. */
-const nodeFiles = ["src/runtime/node-io.ts", "src/runtime/node-files.ts", "src/runtime/fetch.ts"];
+const nodeFiles = ["node-io.ts", "node-files.ts", "kernels-file.ts", "fetch.ts"].map((file) => `src/runtime/${file}`);
 
 interface Import {
   readonly file: string;

@@ -90,6 +90,9 @@ export const data = {
   "train/checkpoint": told(
     "A run goes on only from a checkpoint of the same model, data, batch, seed and plan: then it takes the same steps to the last bit. The differences are listed.",
   ),
+  "train/kernels": told(
+    "The kernels of a program that was built with --wasm file lie in NAME.wasm beside it. That file is not there, is not the one that was built, or this machine runs no WebAssembly with vectors: there `--target ts` runs.",
+  ),
   "usage/option": told("The option is unknown, lacks its value, or takes none. `--help` lists all."),
   "usage/batch": told(
     "A trainer's memory is laid out when it is compiled, for one largest number of rows. Fewer are fine, more need another build.",

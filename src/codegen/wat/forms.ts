@@ -87,7 +87,7 @@ export const choose = (mask: string, a: string, b: string): string => `(v128.bit
 export const call = (name: string, ...args: readonly string[]): string => `(call $${name} ${args.join(" ")})`;
 
 /**
- * Sets `to` to the polynomial of `of` with these coefficients, highest power first: the even and the odd powers by a Horner's
+ * Sets `to` to the polynomial of `of` with these coefficients, highest power first, and `squared` to `of`²: even and odd powers by a Horner's
  * rule of their own, side by side, since a processor waits for the last result more than for room.
  */
 export function polynomial(to: string, of: string, coefficients: readonly number[]): string[] {

@@ -35,7 +35,7 @@ import {
 import { trigonometry } from "./trigonometry.ts";
 
 const { x, y, k, n, m, p, r, s, t } = locals("x", "y", "k", "n", "m", "p", "r", "s", "t");
-const { given, half, size, square, rest } = locals("given", "half", "size", "square", "rest");
+const { given, half, size, square, squared, rest } = locals("given", "half", "size", "square", "squared", "rest");
 const { far, near, small, part, grown } = locals("far", "near", "small", "part", "grown");
 
 // log 2 in two pieces: the first has 9 bits, so that a whole number of 8 bits times it is exact.
@@ -56,7 +56,7 @@ const reduceExp = [
     r,
     [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 0.16666665459, 0.50000001201],
   ),
-  set("p", add(mul(p, mul(r, r)), r)),
+  set("p", add(mul(p, squared), r)),
 ];
 
 /** 2^n of whole numbers. */
@@ -105,9 +105,8 @@ const joinLog = [
       -0.24999993993, 0.33333331174,
     ],
   ),
-  set("square", mul(t, t)),
-  set("p", add(mul(p, mul(t, square)), add(mul(k, f(log2Low)), rest))),
-  set("p", add(add(t, sub(p, mul(square, f(0.5)))), mul(k, f(log2High)))),
+  set("p", add(mul(p, mul(t, squared)), add(mul(k, f(log2Low)), rest))),
+  set("p", add(add(t, sub(p, mul(squared, f(0.5)))), mul(k, f(log2High)))),
 ];
 
 /** p, but infinity and not-a-number stay, zero gives -infinity, and less than zero not-a-number. */

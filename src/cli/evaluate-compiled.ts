@@ -1,13 +1,18 @@
 // One evaluation by the generated code: compiled for exactly the rows at hand, and run in this process.
-import { compile } from "../codegen/compile.ts";
+import { type CompileOptions, compile } from "../codegen/compile.ts";
 import { loadConstants } from "../runtime/constants.ts";
 import type { TensorToWrite } from "../runtime/safetensors.ts";
 import { answers, type Bound, type Evaluation, type Settings, scalarValues } from "./evaluation.ts";
 import { loadLibrary } from "./in-memory.ts";
 
-export async function evaluateTs(task: Evaluation, bound: Bound, settings: Settings): Promise<TensorToWrite[]> {
+export async function evaluateCompiled(
+  task: Evaluation,
+  bound: Bound,
+  settings: Settings,
+  target: CompileOptions["target"],
+): Promise<TensorToWrite[]> {
   const { manifest, create } = await loadLibrary(
-    compile(task.module, { target: "ts", batch: bound.rows, maxArena: settings.maxArena }),
+    compile(task.module, { target, batch: bound.rows, maxArena: settings.maxArena }),
   );
   const trainer = create({ seed: settings.seed });
   loadConstants(trainer, manifest, settings.places);
