@@ -55,6 +55,8 @@ export class KernelScalars {
   private readonly batch: number;
   /** Variables of values made in this kernel, by value and point. */
   private readonly made = new Map<string, Scalar>();
+  /** The axes that all stages have; a point may have an offset along one of its stage alone. */
+  private readonly shared: ReadonlySet<AxisId>;
   /** The axis that lies along the lanes, in the loops that are being made. */
   lanes: AxisId | undefined;
   /** Which of the lanes is being made, where they are made one by one. */
@@ -64,6 +66,7 @@ export class KernelScalars {
     this.schedule = context.schedule;
     this.batch = context.batch;
     this.locals = localValues(context, kernel);
+    this.shared = new Set(kernel.stages[0]!.axes.slice(0, kernel.shared).map((axis) => axis.id));
     const name = (axis: PlacedStage["axes"][number]): void => {
       if (!this.variables.has(axis.id)) this.variables.set(axis.id, this.names.unique(axis.name));
     };
@@ -101,7 +104,12 @@ export class KernelScalars {
 
   /** From here on, reading the value at the point means this variable. */
   keep(id: ValueId, point: Point, variable: Scalar): void {
-    this.made.set(madeKey(id, point), variable);
+    this.made.set(this.madeKey(id, point), variable);
+  }
+
+  private madeKey(id: ValueId, point: Point): string {
+    const offsets = [...point].filter(([axis]) => this.shared.has(axis));
+    return `${id}@${offsets.map(([axis, offset]) => `${axis}:${offset}`).join(",")}`;
   }
 
   /** An axis as a number. */
@@ -142,7 +150,7 @@ export class KernelScalars {
   private read(expr: Read, point: Point, accumulator?: Scalar): Scalar {
     const value = this.schedule.values[expr.of]!;
     if (value.home.kind === "host") return { kind: "var", name: this.hosts.get(expr.of)!.name, dtype: expr.dtype };
-    const made = this.made.get(madeKey(expr.of, point));
+    const made = this.made.get(this.madeKey(expr.of, point));
     if (made && expr.kind === "load") return this.ofLane(made);
     const guards = expr.kind === "load" ? (expr.guard ?? []) : [];
     const { buffer, place } = this.place(expr.of, expr.at, point, accumulator);
@@ -353,5 +361,3 @@ export function bytesInWords(schedule: Schedule, stage: PlacedStage): ValueId | 
   const isLast = axisOf(read.at.at(-1)!) === scan.id && typeof last === "number" && last % 4 === 0;
   return type.dtype === "u8" && isLast ? read.of : undefined;
 }
-
-const madeKey = (id: ValueId, point: Point): string => `${id}@${[...point].map(([a, d]) => `${a}:${d}`).join(",")}`;
