@@ -2,7 +2,7 @@
 import { join, relative } from "node:path";
 import { Command, Option } from "commander";
 import type { Io } from "../runtime/io.ts";
-import { bytesText } from "../runtime/user-error.ts";
+import { bytesText, UserError } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
 import {
@@ -55,6 +55,8 @@ export const buildCommand = (cli: Cli, done: (code: number) => void): Command =>
 
 async function build(path: string, options: BuildOptions, cli: Cli): Promise<number> {
   refuseDebug(options.target, options.debug);
+  if (options.target !== "wasm" && options.wasm === "file")
+    throw new UserError("usage/option", "--wasm file is for WebAssembly", "Take --target wasm.");
   const { readModel } = await import("./model-file.ts");
   const { name, module, diagnostics } = readModel(path, cli, {
     dims: options.dim,

@@ -1,4 +1,5 @@
 // The texts of the files that `nnc build` writes. The same model and options give the same bytes: no dates, no paths.
+import { createHash } from "node:crypto";
 import { diagnose, Refusal } from "../base/diagnostic.ts";
 import { limits } from "../base/diagnostics/limits.ts";
 import type { Source } from "../base/span.ts";
@@ -45,7 +46,7 @@ export async function outputsOf(
   // Both printers give the same text, so that esbuild can begin while ts-morph is still being loaded.
   const [typescript, bundles] = await Promise.all([
     printWithTsMorph(`${name}.ts`, doc),
-    bundle(name, plain, { map, ...(isBeside ? { kernels: `${name}.wasm` } : {}) }),
+    bundle(name, plain, { map, ...(isBeside ? { kernels: { file: `${name}.wasm`, sha256: sha256(kernels) } } : {}) }),
   ]);
   const texts = [
     [`${name}.ts`, typescript],
@@ -65,6 +66,8 @@ export async function outputsOf(
   }
   return files;
 }
+
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 const mapFiles = (name: string, map: string, { libraryMap = "", trainerMap = "" }: Bundles): [string, string][] => [
   [`${name}.ts.map`, map],

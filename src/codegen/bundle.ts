@@ -16,8 +16,8 @@ export interface Bundles {
 export interface BundleOptions {
   /** From the TypeScript to the model file. */
   readonly map?: string | undefined;
-  /** The name of the file beside the trainer that holds the library's kernels. */
-  readonly kernels?: string | undefined;
+  /** The file beside the trainer that holds the library's kernels. */
+  readonly kernels?: { readonly file: string; readonly sha256: string };
 }
 
 export async function bundle(
@@ -84,10 +84,10 @@ const wholeTrainer =
   'import * as library from "library";\nimport { main } from "runtime";\nprocess.exitCode = await main(library, process.argv.slice(2));\n';
 
 /** The library is given the kernels of a file. */
-const trainerBeside = (file: string): string =>
+const trainerBeside = ({ file, sha256 }: { readonly file: string; readonly sha256: string }): string =>
   'import * as library from "library";\nimport { main, withKernels } from "runtime";\n' +
   `const kernels = new URL(${quote(`./${encodeURIComponent(file)}`)}, import.meta.url);\n` +
-  "process.exitCode = await main(withKernels(library, kernels), process.argv.slice(2));\n";
+  `process.exitCode = await main(withKernels(library, kernels, "${sha256}"), process.argv.slice(2));\n`;
 
 /** A map as the last line of the text that it belongs to. */
 export const linkedMap = (map: string): string =>
