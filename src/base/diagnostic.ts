@@ -42,6 +42,9 @@ const cut = (text: string): string =>
 
 const cutIfAny = (text: string | undefined): string | undefined => (text === undefined ? undefined : cut(text));
 
+/** Messages that begin with what a fact is called, `a size of reshape`, are sentences too. */
+const sentence = (text: string): string => text.replace(/^(?=(?:an?|the) )./, (first) => first.toUpperCase());
+
 /** Makes a diagnostic from an entry. Entries are kept in `diagnostics/*.ts`, one object per phase, keyed by code. */
 export function diagnose<C extends Record<string, Entry<never>>, K extends keyof C & string>(
   catalogue: C,
@@ -54,7 +57,7 @@ export function diagnose<C extends Record<string, Entry<never>>, K extends keyof
   return {
     code,
     severity: found.severity,
-    message: cut(found.message(facts)),
+    message: cut(sentence(found.message(facts))),
     help: cutIfAny(found.help?.(facts)),
     span,
     notes,

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import type { Diagnostic } from "../base/diagnostic.ts";
 import type { Source, Span } from "../base/span.ts";
 import type { File } from "../dsl/ast.ts";
+import { withoutEchoes } from "../dsl/echoes.ts";
 import { type ElaborateOptions, elaborate } from "../dsl/elaborate.ts";
 import { parse } from "../dsl/parse.ts";
 import type { DataConfig, Module } from "../ir/module.ts";
@@ -55,7 +56,7 @@ export function readModel(path: string, io: LimitedIo, options: ReadOptions = {}
         }
       }),
   });
-  const diagnostics = [...parsed.diagnostics, ...found];
+  const diagnostics = withoutEchoes(parsed.diagnostics, found);
   const name = basename(path, ".nn");
   return module && !hasErrors(diagnostics)
     ? { name, file: parsed.file, module, diagnostics }

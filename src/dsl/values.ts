@@ -40,7 +40,8 @@ export interface FunctionValue {
 }
 
 export type Value =
-  | { readonly kind: "number"; readonly value: number }
+  /** `quotient`: the division that did not come out whole, for messages. */
+  | { readonly kind: "number"; readonly value: number; readonly quotient?: string }
   /** `multiple * N`: stands in shapes, and is a run-time scalar in expressions. */
   | { readonly kind: "rows"; readonly multiple: number }
   | { readonly kind: "bool"; readonly value: boolean }
@@ -59,7 +60,8 @@ export type Value =
 
 export const poison: Value = { kind: "poison" };
 export const nothing: Value = { kind: "nothing" };
-export const number = (value: number): Value => ({ kind: "number", value });
+export const number = (value: number, quotient?: string): Value =>
+  quotient === undefined || Number.isInteger(value) ? { kind: "number", value } : { kind: "number", value, quotient };
 export const truth = (value: boolean): Value => ({ kind: "bool", value });
 export function list(items: readonly Value[]): Value & { readonly kind: "list" } {
   let depth = 0;
@@ -79,7 +81,7 @@ export const isPoisoned = (value: Value): boolean =>
   value.kind === "poison" || (value.kind === "list" && value.poisoned);
 
 /** Enough digits to recognise a number. */
-const numberText = (value: number): string =>
+export const numberText = (value: number): string =>
   Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
 
 /** How many items the text of a list shows. */
@@ -94,7 +96,7 @@ export const nameOf = (value: FunctionValue): string => functionName(value.targe
 export function describe(value: Value): string {
   switch (value.kind) {
     case "number":
-      return `the number ${numberText(value.value)}`;
+      return `the number ${numberText(value.value)}${value.quotient === undefined ? "" : `, from ${value.quotient}`}`;
     case "rows":
       return dimText({ perRow: value.multiple });
     case "bool":

@@ -91,6 +91,7 @@ export const types = {
     help: ({ got, text, least }) => {
       if (!got.startsWith("the number"))
         return "Give a number known when compiled; `gather` and `pick` take places from a tensor.";
+      if (got.includes(", from ")) return "`/` is exact: choose sizes that divide evenly.";
       if (text.includes("/")) return `\`/\` is exact: check that \`${text}\` divides evenly.`;
       return `Give a whole number${least === undefined ? "" : `, ${least} or more`}.`;
     },

@@ -280,7 +280,8 @@ export function asSize(site: Site, operand: Operand, what: string): Dim | undefi
   if (isPoisoned(value)) return undefined;
   if (value.kind === "rows") return { perRow: value.multiple };
   if (value.kind === "number" && Number.isSafeInteger(value.value) && value.value > 0) return value.value;
-  const facts = { what, got: describe(value), text: shorten(textOf(span)) };
+  const got = value.kind === "tensor" ? "only known at run time" : describe(value);
+  const facts = { what, got, text: shorten(textOf(span)) };
   report(site.frame, diagnose(shapes, "shape/size", span, facts));
   return undefined;
 }

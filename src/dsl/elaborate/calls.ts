@@ -1,5 +1,5 @@
 // Calls: arguments find their parameters, holes make partials, functions are expanded where they are called.
-import { diagnose } from "../../base/diagnostic.ts";
+import { type Diagnostic, diagnose } from "../../base/diagnostic.ts";
 import { limits as limitCodes } from "../../base/diagnostics/limits.ts";
 import { types } from "../../base/diagnostics/types.ts";
 import type { Span } from "../../base/span.ts";
@@ -81,8 +81,8 @@ interface Arranged {
   readonly rest: readonly Operand[];
   /** `training = …`, which any call takes. */
   readonly training?: Operand;
-  /** False after a report about an argument that is missing. */
-  readonly complete: boolean;
+  /** False after a report: whatever the call would give, its arguments were not meant so. */
+  readonly isRight: boolean;
 }
 
 /** Brings arguments to parameters; wrong ones are reported and left out. */
@@ -99,6 +99,11 @@ function arrange(
   const open = params.filter((param) => !param.named && !param.rest);
   const takesRest = params.some((param) => param.rest);
   let training: Operand | undefined;
+  let isRight = true;
+  const refuse = (diagnostic: Diagnostic): void => {
+    isRight = false;
+    report(frame, diagnostic);
+  };
   let position = 0;
   for (const arg of args) {
     if (arg.name === undefined) {
@@ -107,7 +112,7 @@ function arrange(
       else if (takesRest) rest.push(arg);
       else {
         const facts = { fn, most: open.length, given: args.filter(({ name }) => name === undefined).length, signature };
-        report(frame, diagnose(types, "type/too-many-arguments", arg.span, facts));
+        refuse(diagnose(types, "type/too-many-arguments", arg.span, facts));
         break;
       }
     }
@@ -115,7 +120,7 @@ function arrange(
   for (const arg of args) {
     if (arg.name === undefined) continue;
     if (given.has(arg.name)) {
-      report(frame, diagnose(types, "type/argument-twice", arg.nameSpan ?? arg.span, { fn, name: arg.name }));
+      refuse(diagnose(types, "type/argument-twice", arg.nameSpan ?? arg.span, { fn, name: arg.name }));
     } else if (params.some((param) => param.name === arg.name && !param.rest)) given.set(arg.name, arg);
     else if (arg.name === "training") training = arg;
     else {
@@ -123,29 +128,22 @@ function arrange(
         arg.name,
         params.filter(({ rest }) => !rest).map(({ name }) => name),
       );
-      report(
-        frame,
-        diagnose(types, "type/unknown-argument", arg.nameSpan ?? arg.span, {
-          fn,
-          name: arg.name,
-          suggestion,
-          signature,
-        }),
-      );
+      const facts = { fn, name: arg.name, suggestion, signature };
+      refuse(diagnose(types, "type/unknown-argument", arg.nameSpan ?? arg.span, facts));
     }
   }
   const missing = params.filter(({ name, optional, rest }) => !optional && !rest && !given.has(name));
   if (missing.length > 0) {
     const facts = { fn, missing: missing.map(({ name }) => `\`${name}\``).join(", "), signature };
-    report(frame, diagnose(types, "type/missing-argument", site.span, facts));
+    refuse(diagnose(types, "type/missing-argument", site.span, facts));
   }
-  return { given, rest, ...(training ? { training } : {}), complete: missing.length === 0 };
+  return { given, rest, ...(training ? { training } : {}), isRight };
 }
 
 function callBuiltin(site: CallSite, builtin: Builtin, args: readonly FilledArg[]): Value {
-  const { given, rest, complete } = arrange(site, builtin.name, builtin.signature, builtin.params, args);
+  const { given, rest, isRight } = arrange(site, builtin.name, builtin.signature, builtin.params, args);
   const poisoned = [...given.values(), ...rest].some(({ value }) => isPoisoned(value));
-  if (!complete || poisoned) return poison;
+  if (!isRight || poisoned) return poison;
   return builtin.build(new BuiltinCall(site.frame, site.span, builtin.name, given, rest));
 }
 
@@ -196,7 +194,7 @@ function callDeclared(
   bindParams(frame, decl, arranged);
   return decl.kind === "optimizer"
     ? runOptimizer(frame, decl)
-    : result(frame, decl, session.interpreter.body(frame, decl.body));
+    : result(frame, decl, session.interpreter.body(frame, decl.body), arranged.isRight);
 }
 
 function trainingOf(site: CallSite, operand: Operand | undefined): boolean | undefined {
@@ -253,9 +251,10 @@ export function asVariable(frame: Frame, name: string, value: Value): Value {
   return tensorValue(value.builder, plain(site, "variable", [value.node], { key: `${key}#${count}` }));
 }
 
-/** Checks the value of a body against the result type that is written. */
-function result(frame: Frame, decl: FnDecl, value: Value): Value {
+/** Checks the value of a body against the result type that is written; after wrong arguments it is nobody's wish. */
+function result(frame: Frame, decl: FnDecl, value: Value, isRight: boolean): Value {
   const { results } = decl;
+  if (!isRight) return poison;
   if (!results || value.kind === "poison") return value;
   return checkResults(frame, decl.name.text, results, value, decl.body.span);
 }

@@ -6,7 +6,7 @@ import { textOf } from "../../base/span.ts";
 import type { NodeId } from "../../ir/graph.ts";
 import { type Dim, type DType, type Shape, sameDim, shapeText } from "../../ir/types.ts";
 import type { ChainOp, CompareOp } from "../ast.ts";
-import { describe, isPoisoned, list, number, poison, tensorValue, truth, type Value } from "../values.ts";
+import { describe, isPoisoned, list, number, numberText, poison, tensorValue, truth, type Value } from "../values.ts";
 import { report, shorten } from "./context.ts";
 import { cast, factsOf, make, type Operand, plain, promote, type Site, standIn, toTensor } from "./make.ts";
 
@@ -38,7 +38,11 @@ export function arithmetic(site: Site, op: ArithmeticOp, left: Operand, right: O
   const b = right.value;
   if (a.kind === "poison" || b.kind === "poison") return poison;
   if (op === "@") return matmul(site, left, right);
-  if (a.kind === "number" && b.kind === "number") return number(known[op](a.value, b.value));
+  if (a.kind === "number" && b.kind === "number") {
+    const isNew = op === "/" && Number.isInteger(a.value) && Number.isInteger(b.value);
+    const quotient = isNew ? `${numberText(a.value)} / ${numberText(b.value)}` : (a.quotient ?? b.quotient);
+    return number(known[op](a.value, b.value), quotient);
+  }
   if (op === "+" && a.kind === "list" && b.kind === "list") return list([...a.items, ...b.items]);
   if (op === "+" && a.kind === "string" && b.kind === "string") return { kind: "string", value: a.value + b.value };
   const size = sizeArithmetic(op, a, b);

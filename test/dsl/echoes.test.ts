@@ -1,0 +1,49 @@
+// One mistake is told once: what follows from a line that cannot be read, or from wrong arguments, is silent.
+import { describe, expect, it } from "vitest";
+import { withoutEchoes } from "../../src/dsl/echoes.ts";
+import { elaborate } from "../../src/dsl/elaborate.ts";
+import { parse } from "../../src/dsl/parse.ts";
+
+function mistakes(text: string): readonly { readonly code: string; readonly message: string }[] {
+  const parsed = parse({ path: "m.nn", text });
+  return withoutEchoes(parsed.diagnostics, elaborate(parsed.file).diagnostics);
+}
+
+const body = (...lines: readonly string[]): string =>
+  `model m(x: [N, 8]) -> [N, 8] {\n${lines.map((line) => `  ${line}\n`).join("")}}\n`;
+
+describe("one mistake, one message", () => {
+  it.each([
+    ["a word of another language", ["map(lambda v: v + 1, x)"], "syntax/foreign-word"],
+    ["an assignment in place", ["y = x", "y += 1", "x"], "syntax/foreign-mark"],
+    ["a step in a slice", ["y = x[0:8:2]", "x"], "syntax/expected"],
+    ["one argument too many, whose result has another shape", ["sum(x, 1)"], "type/too-many-arguments"],
+    ["an argument of another name, whose result has another shape", ["sum(x, dim=1)"], "type/unknown-argument"],
+    ["an argument missing in a layer", ["y = linear(x)", "y @ y.T"], "type/missing-argument"],
+  ])("%s", (_, lines, code) => {
+    expect(mistakes(body(...lines)).map((diagnostic) => diagnostic.code)).toEqual([code]);
+  });
+
+  it("mistakes on other lines are told too", () => {
+    const codes = mistakes(body("y = x ^ 2", "z = relux(x)", "sum(y, 1)")).map(({ code }) => code);
+    expect(codes).toEqual(["syntax/foreign-mark", "name/unknown", "type/too-many-arguments"]);
+  });
+});
+
+describe("a number that is not whole", () => {
+  it.each([
+    ["a, b, c = split(x, 3)", "An end of a range is the number 2.66667, from 8 / 3; it should be a whole number."],
+    ["attention(x, 3)", "A size of reshape is the number 2.66667, from 8 / 3"],
+    ["x[:, 0:7 / 2]", "the number 3.5, from 7 / 2"],
+    ["reshape(x, [N, 2 * (8 / 3) + 1, -1])", "the number 6.33333, from 8 / 3"],
+  ])("%s says which division made it", (line, message) => {
+    expect(mistakes(body(line, "x")).map((diagnostic) => diagnostic.message)).toEqual([
+      expect.stringContaining(message),
+    ]);
+  });
+
+  it("N + 1 is known at run time only", () => {
+    const [first] = mistakes("model m(x: [N + 1, 8]) = x\n");
+    expect(first?.message).toContain("A size is only known at run time (`N + 1`)");
+  });
+});
