@@ -6,6 +6,7 @@ import { nodeCli } from "../../src/cli/cli.ts";
 import { compileOptions } from "../../src/cli/compile-options.ts";
 import { loadLibrary } from "../../src/cli/in-memory.ts";
 import { type ReadOptions, readModel } from "../../src/cli/model-file.ts";
+import type { Target } from "../../src/cli/target.ts";
 import { compile } from "../../src/codegen/compile.ts";
 import type { Module } from "../../src/ir/module.ts";
 import { type OpenData, openData } from "../../src/runtime/data.ts";
@@ -26,8 +27,8 @@ export function moduleOf(path: string, options: ReadOptions = {}): Module {
   return module;
 }
 
-export const libraryOf = (path: string, options: ReadOptions = {}): Promise<Library> =>
-  loadLibrary(compile(moduleOf(path, options), compileOptions({ reuse: true })));
+export const libraryOf = (path: string, options: ReadOptions = {}, target: Target = "ts"): Promise<Library> =>
+  loadLibrary(compile(moduleOf(path, options), compileOptions({ reuse: true, target })));
 
 /** The data that a library's model names. */
 export const dataOf = ({ manifest }: Library, path: string): OpenData =>

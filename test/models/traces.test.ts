@@ -1,6 +1,7 @@
 // Whole runs against PyTorch's: every loss, and every parameter, gradient and optimizer state that the reference kept.
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { targets } from "../../src/cli/target.ts";
 import type { Library, Trainer } from "../../src/runtime/library.ts";
 import { fixtures, misfit, type Tolerance, tensorsOf } from "../cli/fixtures.ts";
 import { dataOf, libraryOf, mnistFolder } from "./load.ts";
@@ -60,11 +61,12 @@ describe.skipIf(!present)("reference traces (skipped without ../shared/fixtures 
     expect(first.map((_, i) => symbol(i))).toEqual(first);
   });
 
-  for (const [name, { steps, batch, data, tol }] of Object.entries(cases)) {
-    it(name, { timeout: 300_000 }, async () => {
+  const each = Object.entries(cases).flatMap((of) => targets.map((target) => [target, ...of] as const));
+  for (const [target, name, { steps, batch, data, tol }] of each) {
+    it(`${name}, ${target}`, { timeout: 300_000 }, async () => {
       const path = new URL(`fixture-models/${name}.nn`, import.meta.url).pathname;
-      const library = await libraryOf(path, { dataDir: mnistFolder });
-      const withGradients = await libraryOf(path, { dataDir: mnistFolder, grads: true });
+      const library = await libraryOf(path, { dataDir: mnistFolder }, target);
+      const withGradients = await libraryOf(path, { dataDir: mnistFolder, grads: true }, target);
       const tensors = tensorsOf(`${folder}/${name}.safetensors`);
       const values = (tensor: string) => tensors.get(tensor)!.values;
       const names = [...tensors.keys()].flatMap((key) => (key.startsWith("init.") ? [key.slice(5)] : []));
