@@ -1,4 +1,4 @@
-// `nnc eval` against PyTorch's numbers: every reference case as a model file, on both targets.
+// `nnc eval` against PyTorch's numbers: every reference case as a model file, on every target.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -189,7 +189,7 @@ if (!existsSync(folder)) {
   const { cases } = JSON.parse(readFileSync(join(folder, "index.json"), "utf8")) as {
     readonly cases: Readonly<Record<string, Case>>;
   };
-  describe.each(["interpret", "ts"])("nnc eval --target %s", (target) => {
+  describe.each(["interpret", "ts", "wasm"])("nnc eval --target %s", (target) => {
     test.each(Object.keys(cases))("%s", async (name) => {
       const { tol } = cases[name]!;
       const tensors = tensorsOf(join(folder, `${name}.safetensors`));
