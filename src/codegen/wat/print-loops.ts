@@ -1,5 +1,6 @@
 // Loop language -> the body of a WebAssembly function. Knows no ops, no tiling, no policy.
-import type { Index, Loop, Procedure, Scalar } from "../loops.ts";
+import type { Loop, Place, Procedure, Scalar } from "../loops.ts";
+import { type For, pointerKey, pointersOf } from "./pointers.ts";
 import {
   type Address,
   at,
@@ -45,6 +46,8 @@ class FunctionPrinter implements Surroundings {
   private readonly naturals = new Set<string>();
   /** Numbers of the head that occur, by name. */
   private readonly heads = new Map<string, Expression>();
+  /** Locals that hold addresses in the loop that is being printed. */
+  private readonly pointers = new Map<string, string>();
   private readonly busy = new Set<string>();
   private depth = 0;
 
@@ -88,6 +91,12 @@ class FunctionPrinter implements Surroundings {
 
   depthOf(variable: string): number {
     return this.variables.get(variable)?.depth ?? 0;
+  }
+
+  pointer(buffer: string, place: Place): string | undefined {
+    if (this.pointers.size === 0) return undefined;
+    const key = pointerKey(this.buffers.get(buffer)!, this.bindings.get(buffer) === "argument", place);
+    return key === undefined ? undefined : this.pointers.get(key);
   }
 
   withTemporary<T>(type: "v128" | "f32" | "i32", work: (name: string) => T): T {
@@ -150,11 +159,9 @@ class FunctionPrinter implements Surroundings {
         return [comment(loop.text)];
       case "let": {
         const { text, dtype, lanes } = this.scalars.print(loop.value);
-        const isNatural = loop.value.kind === "index" && !loop.mutable && this.scalars.isNatural(loop.value.index);
+        const isNatural = loop.mutable ? isCounter(loop) : this.isNaturalNumber(loop.value);
         const name = this.declare(loop.name, { dtype, lanes });
-        // What a list says is an index, and so is what counts up from one.
-        if (isNatural || (loop.value.kind === "load" && dtype === "i32") || isCounter(loop))
-          this.naturals.add(loop.name);
+        if (isNatural) this.naturals.add(loop.name);
         return [wat(`local.set $${name}`, text)];
       }
       case "assign": {
@@ -173,21 +180,71 @@ class FunctionPrinter implements Surroundings {
   }
 
   /** Tested at its end: nothing jumps but from round to round. Where it may have no round, a test stands before it. */
-  private loop(loop: Extract<Loop, { kind: "for" }>): Text[] {
+  private loop(loop: For): Text[] {
     const from = this.scalars.integer(loop.from);
-    const startsNatural = isNaturalStart(loop.from, (index) => this.scalars.isNatural(index));
+    const startsNatural = this.isNaturalNumber(loop.from);
     this.depth++;
     const name = this.declare(loop.variable, { dtype: "i32", lanes: 1 });
     if (startsNatural) this.naturals.add(loop.variable);
     const below = (value: Expression): Expression => wat("i32.lt_s", value, this.scalars.integer(loop.to));
     const label = `$each_${loop.variable}`;
+    const pointers = this.pointersOf(loop);
+    for (const { key, name } of pointers) this.pointers.set(key, name);
     const body = this.block(loop.body);
+    this.pointers.clear();
     const next = wat(`local.tee $${name}`, wat("i32.add", local(name), constant(loop.step)));
     this.depth--;
-    const rounds = block(`loop ${label}`, [...body, wat(`br_if ${label}`, below(next))]);
-    const start = wat(`local.set $${name}`, from);
-    if (hasRounds(loop)) return [start, rounds];
-    return [start, block("if", [below(local(name)), block("then", [rounds])])];
+    const advance = pointers.map(({ name, step }) =>
+      wat(`local.set $${name}`, wat("i32.add", local(name), constant(step))),
+    );
+    const rounds = block(`loop ${label}`, [...body, ...advance, wat(`br_if ${label}`, below(next))]);
+    const start = [
+      wat(`local.set $${name}`, from),
+      ...pointers.map(({ name, start }) => wat(`local.set $${name}`, start)),
+    ];
+    if (hasRounds(loop)) return [...start, rounds];
+    return [...start, block("if", [below(local(name)), block("then", [rounds])])];
+  }
+
+  /** The pointers of a loop with their locals. Only what is never negative goes without its constant part. */
+  private pointersOf(loop: For) {
+    const isArgument = (buffer: string): boolean => this.bindings.get(buffer) === "argument";
+    return pointersOf(loop, this.buffers, isArgument)
+      .filter(({ index }) => this.scalars.isNatural(index))
+      .map(({ key, argument, index, step }, i) => {
+        const name = `${loop.variable}.at${i}`;
+        this.locals.set(name, "i32");
+        const distance = this.scalars.indexText(index);
+        return {
+          key,
+          name,
+          step,
+          start: argument === undefined ? distance : wat("i32.add", local(argument), distance),
+        };
+      });
+  }
+
+  /** Whether an integer is known not to be negative. */
+  private isNaturalNumber(scalar: Scalar): boolean {
+    switch (scalar.kind) {
+      case "num":
+        return scalar.value >= 0;
+      case "index":
+        return this.scalars.isNatural(scalar.index);
+      case "var":
+        return this.naturals.has(scalar.name);
+      // What a list says is an index.
+      case "load":
+      case "whole":
+        return true;
+      case "call": {
+        const isNatural = (part: Scalar): boolean => this.isNaturalNumber(part);
+        if (scalar.fn === "max") return scalar.args.some(isNatural);
+        return ["min", "add", "mul", "div"].includes(scalar.fn) && scalar.args.every(isNatural);
+      }
+      default:
+        return false;
+    }
   }
 
   private store(loop: Extract<Loop, { kind: "store" }>): Text {
@@ -231,7 +288,7 @@ const literalOf = (scalar: Scalar): number | undefined => {
 };
 
 /** Whether the first test holds for every N >= 1. */
-function hasRounds({ from, to }: Extract<Loop, { kind: "for" }>): boolean {
+function hasRounds({ from, to }: For): boolean {
   const start = literalOf(from);
   if (start === undefined || to.kind !== "index" || to.index.terms.length > 0 || to.index.rows < 0) return false;
   return start < to.index.const + to.index.rows;
@@ -240,16 +297,3 @@ function hasRounds({ from, to }: Extract<Loop, { kind: "for" }>): boolean {
 /** A variable that starts at a literal and only counts up is no index below zero. */
 const isCounter = (loop: Extract<Loop, { kind: "let" }>): boolean =>
   loop.mutable && loop.value.kind === "index" && (literalOf(loop.value) ?? -1) >= 0;
-
-function isNaturalStart(from: Scalar, isNatural: (index: Index) => boolean): boolean {
-  if (from.kind === "index") return isNatural(from.index);
-  if (from.kind === "num") return from.value >= 0;
-  if (from.kind === "whole") return true;
-  // The larger of zero and something.
-  return (
-    from.kind === "call" &&
-    from.fn === "max" &&
-    from.dtype === "i32" &&
-    from.args.some((arg) => isNaturalStart(arg, isNatural))
-  );
-}

@@ -38,6 +38,8 @@ export interface Surroundings {
   depthOf(variable: string): number;
   /** A function of the module, or one that it imports. */
   callee(name: string): string;
+  /** The local that holds an address without its constant part, where one does. */
+  pointer(buffer: string, place: Place): string | undefined;
   /** A local for the time of `work`. */
   withTemporary<T>(type: "v128" | "f32" | "i32", work: (name: string) => T): T;
 }
@@ -101,10 +103,13 @@ export class ScalarPrinter {
   }
 
   /** Where an element lies. The constant part goes into the instruction where the rest is known not to be negative. */
-  address(name: string, { index, computed }: Place): Address {
+  address(name: string, place: Place): Address {
+    const { index, computed } = place;
     const bytes = bytesPer[this.around.buffers.get(name)!.storage];
     const start = this.around.offsetOf(name);
     const fixed = index.const * bytes + (start ?? 0);
+    const pointer = fixed >= 0 ? this.around.pointer(name, place) : undefined;
+    if (pointer !== undefined) return { offset: fixed, base: local(pointer) };
     const parts = computed.map(({ value, stride }) => times(this.integer(value), stride * bytes));
     const inner = this.index({ ...index, const: 0 }, bytes);
     const terms = [...parts, ...(isZero(inner.text) ? [] : [inner.text])];
@@ -137,6 +142,11 @@ export class ScalarPrinter {
 
   isNatural(index: Index): boolean {
     return this.index(index, 1).isNatural;
+  }
+
+  /** An index as an i32. */
+  indexText(index: Index): Expression {
+    return this.index(index, 1).text;
   }
 
   private dim(dim: Dim): Expression {
