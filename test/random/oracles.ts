@@ -5,6 +5,8 @@ import { type CompileOptions, compile as compileUnit } from "../../src/codegen/c
 import { schedulePasses } from "../../src/codegen/passes/pipeline.ts";
 import { emitModule } from "../../src/codegen/ts/emit.ts";
 import { printPlain } from "../../src/codegen/ts/plain.ts";
+import { loadAssembler } from "../../src/codegen/wat/assemble.ts";
+import { watText } from "../../src/codegen/wat/module.ts";
 import { Builder, type NodeId, type Update } from "../../src/ir/graph.ts";
 import { type Interpretation, interpret } from "../../src/ir/interpret.ts";
 import type { ColumnInfo, Module, SlotInfo } from "../../src/ir/module.ts";
@@ -148,9 +150,13 @@ export function emitted(module: Module, rows: number, steps: number, options: Pa
   return new Map([["loss", [loss]] as const, ...names.map((name) => [name, Array.from(trainer.read(name))] as const)]);
 }
 
+const assemble = await loadAssembler();
+
 /** The printed module, run without leaving a module in memory for good. */
 function load(module: Module, options: Partial<CompileOptions>): Pick<Library, "create"> {
-  const text = printPlain(emitModule(compileUnit(module, { target: "ts", ...options }), false), false);
+  const unit = compileUnit(module, { target: "ts", ...options });
+  const kernels = unit.target === "wasm" ? { wasm: assemble(watText(unit)) } : {};
+  const text = printPlain(emitModule(unit, false, kernels), false);
   const body = `${text.replace(/^export /gm, "")}\nreturn { create };`;
   return new Function(body)() as { create(options: { seed: number }): Trainer };
 }
@@ -195,6 +201,7 @@ export interface Verdict {
 }
 
 const strict = { strictFloat: true } as const;
+const wasm = { target: "wasm" } as const;
 const optionalSchedule = schedulePasses.filter(({ required }) => !required).map(({ name }) => name);
 
 /** Each way of compiling that must not change a bit, or only by rounding. */
@@ -244,6 +251,10 @@ export const variants: readonly {
   ...graphPasses
     .filter(({ required }) => !required)
     .map(({ name }) => ({ name: `without ${name}`, base: {}, other: { without: new Set([name]) }, isExact: false })),
+  { name: "WebAssembly without reuse", base: wasm, other: { ...wasm, reuse: false }, isExact: true },
+  { name: "WebAssembly with naive recipes", base: wasm, other: { ...wasm, recipes: "naive" }, isExact: false },
+  { name: "WebAssembly for a larger batch", base: wasm, other: { ...wasm, batch: 9 }, isExact: false },
+  { name: "WebAssembly with strict floats", base: wasm, other: { ...wasm, strictFloat: true }, isExact: false },
 ];
 
 /** Runs the oracles on a model: values, gradients and whole updates against the interpreter, then some of the variants. */
@@ -263,6 +274,8 @@ export function check(
   const plain = emitted(module, rows, steps);
   const differs = difference(plain, truth, slack);
   if (differs) return { oracle: "interpreter and emitted program", difference: differs };
+  const vectors = difference(emitted(module, rows, steps, wasm), truth, slack);
+  if (vectors) return { oracle: "interpreter and WebAssembly", difference: vectors };
   const spelled = difference(emitted(moduleOf(other), rows, steps), truth, slack);
   if (spelled) return { oracle: "another spelling", difference: spelled };
   for (const choice of chosen) {

@@ -2,13 +2,19 @@
 
 /** The text is the compiler's own: where it is wrong, the compiler is. */
 export async function assemble(text: string): Promise<Uint8Array> {
+  return (await loadAssembler())(text);
+}
+
+export async function loadAssembler(): Promise<(text: string) => Uint8Array> {
   const { default: load } = await import("wabt");
   const { parseWat } = await load();
-  const module = parseWat("kernels.wat", text, { simd: true });
-  try {
-    module.validate();
-    return module.toBinary({ write_debug_names: true }).buffer;
-  } finally {
-    module.destroy();
-  }
+  return (text) => {
+    const module = parseWat("kernels.wat", text, { simd: true });
+    try {
+      module.validate();
+      return module.toBinary({ write_debug_names: true }).buffer;
+    } finally {
+      module.destroy();
+    }
+  };
 }
