@@ -1,12 +1,7 @@
 // Every function that kernels may call, as WebAssembly text by name; a module carries those that occur. Knows no kernels.
+import type { MathFunction } from "./forms.ts";
 import { mathFunctions } from "./math.ts";
 import { randomFunctions } from "./random.ts";
-
-export interface WatFunction {
-  /** Others that it calls. */
-  readonly needs: readonly string[];
-  readonly wat: string;
-}
 
 type Number = "f32" | "i32";
 
@@ -15,9 +10,9 @@ function withLanes(
   name: string,
   parameters: readonly Number[],
   result: Number,
-  { needs, wat }: WatFunction,
+  { needs, wat }: MathFunction,
   shared = 0,
-): [string, WatFunction][] {
+): [string, MathFunction][] {
   const types = parameters.map((type, i) => (i < shared ? type : "v128"));
   const lane = (k: number): string => {
     const args = parameters.map((type, i) =>
@@ -38,13 +33,13 @@ ${[1, 2, 3].map((k) => `  (local.set $r (${result}x4.replace_lane ${k} (local.ge
   ];
 }
 
-const plain = (wat: string, needs: readonly string[] = []): WatFunction => ({ needs, wat });
+const plain = (wat: string, needs: readonly string[] = []): MathFunction => ({ needs, wat });
 
 // What JavaScript defines and WebAssembly has no instruction for comes from JavaScript, in float64.
-const imported = (name: string): WatFunction =>
+const imported = (name: string): MathFunction =>
   plain(`(import "env" "${name}" (func $${name} (param f64 f64) (result f64)))`);
 
-const float = (name: string, of: string): WatFunction =>
+const float = (name: string, of: string): MathFunction =>
   plain(
     `
 (func $${name} (param $x f32) (param $y f32) (result f32)
@@ -53,7 +48,7 @@ const float = (name: string, of: string): WatFunction =>
     [of],
   );
 
-const integer = (name: string, of: string): WatFunction =>
+const integer = (name: string, of: string): MathFunction =>
   plain(
     `
 (func $${name} (param $x i32) (param $y i32) (result i32)
@@ -90,7 +85,7 @@ export const importedFunctions: ReadonlyMap<string, string> = new Map([
   ["floorMod", "floorMod"],
 ]);
 
-const functions: ReadonlyMap<string, WatFunction> = new Map([
+const functions: ReadonlyMap<string, MathFunction> = new Map([
   ...[...importedFunctions.keys()].map((name) => [name, imported(name)] as const),
   ["wrap", plain(wrap)],
   ["quotient", plain(quotient)],
@@ -118,7 +113,7 @@ const functions: ReadonlyMap<string, WatFunction> = new Map([
 `,
   }),
   ["sign", plain(sign)],
-  ...[...randomFunctions].flatMap(([name, fn]): [string, WatFunction][] =>
+  ...[...randomFunctions].flatMap(([name, fn]): [string, MathFunction][] =>
     name === "uniform" || name === "normal" ? withLanes(name, ["i32", "i32", "i32"], "f32", fn, 2) : [[name, fn]],
   ),
   ...mathFunctions,

@@ -18,16 +18,18 @@ export function watText(unit: Unit): string {
   const kernels = unit.kernels.functions.map((f) => kernelText(memory, f, called));
   const programs = unit.programs.map(({ name }) => programText(unit, memory, functions, name));
   const helpers = [...functionsFor(called).values()];
-  const isImport = (text: string): boolean => text.startsWith("(import");
+  const ofKind = (kind: string): string[] => helpers.filter((text) => text.startsWith(`(${kind} `));
+  const [imports, globals] = [ofKind("import"), ofKind("global")];
+  const bodies = helpers.filter((text) => !imports.includes(text) && !globals.includes(text));
   const parts = [
     [
       "(module",
       `  ;; ${plainText(unit.manifest.model)}: the kernels of a training program, compiled by nnc.`,
       `  ;; ${unit.plan.bytes} bytes of arena from 0, then ${memory.scalarCount} scalars as f64.`,
       `  (import "env" "memory" (memory ${memory.pages} ${memory.pages}))`,
-      ...helpers.filter(isImport).map((text) => `  ${text}`),
+      ...imports.map((text) => `  ${text}`),
     ].join("\n"),
-    ...[...helpers.filter((text) => !isImport(text)), ...kernels, ...programs].map(indented),
+    ...[globals.join("\n"), ...bodies, ...kernels, ...programs].filter((text) => text !== "").map(indented),
   ];
   return `${parts.join("\n\n")})\n`;
 }
