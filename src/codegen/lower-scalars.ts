@@ -242,9 +242,10 @@ export class KernelScalars {
   store({ value: id, at, mode }: PlacedStage["out"], point: Point, value: Scalar): Loop[] {
     const add = mode === "add";
     const { buffer, place } = this.place(id, at, point);
-    const isWide = lanesOf(value) === 4 || this.laneStride(place.index) !== 0;
+    const isScattered = place.computed.some((c) => lanesOf(c.value) === 4);
+    const isWide = lanesOf(value) === 4 || isScattered || this.laneStride(place.index) !== 0;
     if (this.lanes === undefined || !isWide) return [{ kind: "store", buffer, at: place, value, add }];
-    if (this.laneStride(place.index) === 1 && place.computed.every((c) => lanesOf(c.value) === 1)) {
+    if (this.laneStride(place.index) === 1 && !isScattered) {
       const wide: Scalar = lanesOf(value) === 4 ? value : { kind: "splat", value };
       return [{ kind: "store", buffer, at: place, value: wide, add, lanes: 4 }];
     }
