@@ -35,7 +35,7 @@ export async function checkGrad(path: string, options: Options, cli: Cli): Promi
   const targets = gradientTargets(module, undefined);
   if (!show(cli, targets.faults, options.format)) return exit.wrong;
   const loads = loadedConstants(module.step, { io: { ...cli, folder: dirname(path) }, dataDir: options.dataDir });
-  const checked = checkGradients(module, targets.names, { loads });
+  const checked = checkGradients(module, targets.names, { loads, maxBytes: cli.limits.maxArena });
   if (options.format === "text") cli.print(report(module.name, checked));
   const faults = faultsOf(checked);
   if (options.format === "json" && faults.length + diagnostics.length === 0) cli.print("[]\n");

@@ -205,6 +205,7 @@ export async function evaluateByInterpreter(
     inputs: bound.columns,
     slots: new Map([...bound.slots, ...loaded]),
     scalars: scalarValues(task.module, settings),
+    maxBytes: settings.maxArena,
   });
   return answers(task, bound.rows, (name) => outputs.get(name)!.data);
 }

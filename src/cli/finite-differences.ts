@@ -46,13 +46,16 @@ interface Settings {
   readonly ops?: OpTable;
   /** About how long the whole may take; large models have fewer entries moved. */
   readonly seconds?: number;
+  /** Bytes that one evaluation may take. */
+  readonly maxBytes?: number;
 }
 
 /** The module was elaborated with `grads`. */
 export function checkGradients(module: Module, names: readonly string[], settings: Settings): GradientCheck {
-  const values = startingValues(module, settings.loads);
+  const limit = settings.maxBytes === undefined ? {} : { maxBytes: settings.maxBytes };
+  const values = startingValues(module, settings.loads, limit);
   const run = (graph: Graph, slots: Values): Values => {
-    const options: InterpretOptions = { rows: checkedRows, inputs: slots, slots, scalars: scalarsOf(module) };
+    const options: InterpretOptions = { rows: checkedRows, inputs: slots, slots, scalars: scalarsOf(module), ...limit };
     return new Map([...interpret(graph, options).outputs].map(([name, { data }]) => [name, data]));
   };
   const derived = run(optimise(lossGraph(module, names), settings.ops ?? opTable).graph, values);
@@ -141,8 +144,12 @@ function noise(i: number): number {
   return x - Math.floor(x);
 }
 
-function startingValues(module: Module, loads: ReadonlyMap<string, ArrayLike<number>>): Values {
-  const start = interpret(module.init, { slots: new Map(loads) }).outputs;
+function startingValues(
+  module: Module,
+  loads: ReadonlyMap<string, ArrayLike<number>>,
+  limit: Pick<InterpretOptions, "maxBytes">,
+): Values {
+  const start = interpret(module.init, { slots: new Map(loads), ...limit }).outputs;
   const values: Values = new Map(loads);
   let k = 0;
   for (const { name, kind } of module.slots) {

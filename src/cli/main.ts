@@ -94,6 +94,11 @@ function failed(error: unknown, format: Format, cli: Cli): number {
     show(cli, [error.diagnostic], format);
     return exit.wrong;
   }
+  // What an emitted program throws where an index is out of range.
+  if (error instanceof RangeError && error.name === "IndexError") {
+    const help = "Keep the index of `gather` or `pick` in range: clip(i, 0, n - 1).";
+    return failed(new UserError("data/value", error.message, help), format, cli);
+  }
   const trace = error instanceof Error ? error.stack : undefined;
   cli.warn(`internal error: ${error instanceof Error ? error.message : String(error)}\n`);
   cli.warn("  This is a mistake in nnc, not in your files. Please report it with the command and the model file");

@@ -178,7 +178,10 @@ function lowerKernels(program: string, schedule: Schedule, batch: number, option
     const name = names.unique(kernelName(kernel));
     const first = firsts.get(key.text);
     if (first) return { recipe: first.recipe, procedure: relocate(schedule, kernel, first, key, name) };
-    const recipe = options.recipes === "naive" || options.debug ? naive : chooseRecipe(schedule, kernel, caps[options.target], batch);
+    const recipe =
+      options.recipes === "naive" || options.debug
+        ? naive
+        : chooseRecipe(schedule, kernel, caps[options.target], batch);
     const made = lowerToLoops(context, kernel, recipe, name, key.text);
     const isWide = recipe.tiles.size > 0 || recipe.lanes !== undefined;
     const plain = isWide && lowerToLoops(context, kernel, naive, name, key.text);

@@ -92,7 +92,8 @@ function indexBound(module: Module, column: ColumnInfo): { readonly classes?: nu
   if (column.classes !== undefined || column.type.dtype !== "i32") return {};
   const bounds = [module.step, module.evaluate, module.predict].flatMap(({ nodes }) =>
     nodes.flatMap(({ op, inputs }) => {
-      const ids = inputs[1] === undefined ? undefined : nodes[inputs[1]];
+      const given = inputs[1] === undefined ? undefined : nodes[inputs[1]];
+      const ids = given?.op === "within" ? nodes[given.inputs[0]!] : given;
       if (ids?.op !== "input" || ids.attrs["name"] !== column.name) return [];
       const { shape } = nodes[inputs[0]!]!.type;
       const size = op === "gather" ? shape[0] : op === "pick" ? shape.at(-1) : undefined;

@@ -8,7 +8,7 @@ const reserved = new Set(
     "seed set short static step string super switch synchronized this throw throws transient true try type typeof undefined " +
     "var void volatile while with write yield Math Infinity NaN Object Array f32 i32 u8 arena N options evaluate predict " +
     // Helpers that emitted modules may carry (a test compares this list with them).
-    "mix streamA streamB bitsOf uniformOf normalOf quantileOf logOfInteger sigmoid softplus floorMod polynomial erf step create " +
+    "mix streamA streamB bitsOf uniformOf normalOf quantileOf logOfInteger sigmoid softplus floorMod within polynomial erf step create " +
     "Number String Boolean Symbol BigInt Function JSON Map Set Promise Reflect Proxy Error TypeError RangeError DataView " +
     "Float32Array Float64Array Int32Array Uint8Array ArrayBuffer SharedArrayBuffer Atomics process globalThis prototype constructor __proto__"
   ).split(" "),

@@ -1,5 +1,7 @@
 // The reference interpreter of graphs, in float64: each op runs through its lowering, so it says what a program means.
 // Knows no op but the leaves whose values it is given, and no target.
+import { diagnose, Refusal } from "../base/diagnostic.ts";
+import { limits } from "../base/diagnostics/limits.ts";
 import { expand } from "./expand.ts";
 import { Builder, type Graph, type Node, type NodeId, type OpTable } from "./graph.ts";
 import { interpretStages, type StageContext, type Value } from "./interpret-stage.ts";
@@ -23,6 +25,8 @@ export interface InterpretOptions {
   /** f32: every f32 node is rounded to float32, as a store would. */
   readonly round?: "f32";
   readonly ops?: OpTable;
+  /** Bytes that all values together may take; more is refused before any is computed. */
+  readonly maxBytes?: number;
 }
 
 export interface Interpretation {
@@ -45,6 +49,7 @@ export function interpret(graph: Graph, options: InterpretOptions = {}): Interpr
     step: options.scalars?.get("step") ?? 0,
     ...(options.round ? { round: options.round } : {}),
   };
+  refuseMoreThan(options.maxBytes ?? Number.POSITIVE_INFINITY, expanded, context.rows);
   const values: Value[] = [];
   for (const node of expanded.nodes) values.push(runNode(node, values, ops, options, context));
   const { nodes } = expanded;
@@ -52,6 +57,16 @@ export function interpret(graph: Graph, options: InterpretOptions = {}): Interpr
     outputs: new Map([...expanded.outputs].map(([name, id]) => [name, values[id]!])),
     updates: new Map(expanded.updates.map(({ slot, next }) => [String(nodes[slot]!.attrs["name"]), values[next]!])),
   };
+}
+
+/** Every value is kept until the end, in float64. */
+function refuseMoreThan(limit: number, { nodes }: Graph, rows: number): void {
+  const sizes = nodes.map(({ type }) => 8 * countAt(type.shape, rows));
+  const bytes = sizes.reduce((a, b) => a + b, 0);
+  if (bytes <= limit) return;
+  const largest = nodes[sizes.reduce((best, size, k) => (size > sizes[best]! ? k : best), 0)]!;
+  const facts = { bytes, limit, largest: `\`${largest.op}\`, ${typeText(largest.type)} in float64` };
+  throw new Refusal(diagnose(limits, "limit/arena", undefined, facts));
 }
 
 function runNode(

@@ -16,6 +16,13 @@ export function floorMod(a: number, b: number): number {
   return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
 }
 
+/** The index, if it is one of 0 to count - 1; else an error that a driver can tell from others, by the row of the batch. */
+export function within(index: number, count: number, row: number): number {
+  if (index >= 0 && index < count) return index;
+  const error = new RangeError(`the index ${index} is none of 0 to ${count - 1}`);
+  throw Object.assign(error, { name: "IndexError", row });
+}
+
 /** Value of the polynomial with these coefficients, constant first. */
 function polynomial(x: number, coefficients: readonly number[]): number {
   let y = 0;

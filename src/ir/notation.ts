@@ -333,6 +333,7 @@ const spellings: ReadonlyMap<string, (site: Site) => Piece> = new Map<string, (s
   ["pow", ({ args: [x, y] }) => power(x!, y!)],
   ["maximum", ({ args }) => call("max", args[0]!.text, args[1]!.text)],
   ["minimum", ({ args }) => call("min", args[0]!.text, args[1]!.text)],
+  ["within", ({ args }) => args[0]!],
   ["cast", ({ node, args }) => call(String(node.attrs["to"]), args[0]!.text)],
   ...["sum", "prod", "max", "min", "argmax", "argmin"].map(
     (name) => [name, (site: Site) => reductionPiece(name, site)] as const,

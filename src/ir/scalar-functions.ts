@@ -1,5 +1,5 @@
 // The scalar functions of stages, in float64: what a call means for each dtype. Random functions are not among them.
-import { erf, floorMod, sigmoid, softplus } from "./math.ts";
+import { erf, floorMod, sigmoid, softplus, within } from "./math.ts";
 import type { ScalarFn } from "./stage.ts";
 import type { DType } from "./types.ts";
 
@@ -57,6 +57,7 @@ const floatFunctions: Readonly<Record<Exclude<PureFn, "cast">, Apply>> = {
   or: (x, y) => flag(x !== 0 || y !== 0),
   not: (x) => flag(x === 0),
   where: (x, y, z) => (x !== 0 ? y : z),
+  within,
 };
 
 /** Where i32 differs: it wraps at 32 bits. */

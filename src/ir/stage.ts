@@ -70,6 +70,8 @@ export type ScalarFn =
   | "where"
   /** To f32, i32 (toward zero) or bool (!= 0), by the dtype of the call. */
   | "cast"
+  /** within(i, count, row): i, which must be one of 0 to count - 1; else the run ends, naming the row (-1 where there is none). */
+  | "within"
   /** uniform(index), normal(index): a number of the stream `key` at a logical row-major index. */
   | "uniform"
   | "normal";

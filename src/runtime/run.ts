@@ -7,6 +7,16 @@ import { loadFrom, loadSlots } from "./parameters.ts";
 import type { Plan } from "./plan.ts";
 import type { Results } from "./report.ts";
 import type { RowSet } from "./rows.ts";
+import { UserError } from "./user-error.ts";
+
+/** What an emitted program throws where an index of the batch is out of range. */
+interface IndexError extends RangeError {
+  /** Of the batch; -1 where the index belongs to none. */
+  readonly row: number;
+}
+
+const isIndexError = (error: unknown): error is IndexError =>
+  error instanceof RangeError && error.name === "IndexError" && "row" in error;
 
 export class Run {
   readonly plan: Plan;
@@ -71,15 +81,31 @@ export class Run {
   next(): number {
     const count = this.fillBatch(this.step);
     this.setClock(this.step);
-    this.trainer.step(count);
+    this.checked(() => this.trainer.step(count));
     this.step++;
     this.lastRows = count;
     return count;
   }
 
+  /** Runs a program on the batch; an index out of range is told by the row of the data that led to it. */
+  private checked(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (!isIndexError(error)) throw error;
+      const row = this.rows[error.row];
+      const { title } = this.plan.data;
+      throw new UserError(
+        "data/value",
+        `${error.message}${row === undefined ? "" : `, in row ${row} of ${title}`}, in step ${this.step + 1}`,
+        "Mend the data, or keep the index of `gather` or `pick` in range: clip(i, 0, n - 1).",
+      );
+    }
+  }
+
   /** Loss and metrics of the rows in the inputs. */
   evaluateBatch(count: number): Results {
-    this.trainer.evaluate(count);
+    this.checked(() => this.trainer.evaluate(count));
     return this.names().map(([name, place]) => [name, this.trainer.scalars[place]!]);
   }
 
@@ -92,7 +118,7 @@ export class Run {
     for (let index = 0; index < batches.perEpoch; index++) {
       const count = batches.take(0, index, this.rows);
       data.fill(this.rows, count, this.trainer.inputs);
-      this.trainer.evaluate(count);
+      this.checked(() => this.trainer.evaluate(count));
       for (let k = 0; k < names.length; k++) sums[k]! += this.trainer.scalars[names[k]![1]]! * count;
       if (await pause()) return undefined;
     }

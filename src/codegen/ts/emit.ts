@@ -78,7 +78,7 @@ function manifestDoc(unit: Unit): StatementDoc {
 
 /** Helpers that the bodies call, with those they need themselves, callees first. */
 function helperDocs(body: readonly StatementDoc[], needed: readonly string[], types: boolean): StatementDoc[] {
-  const text = JSON.stringify(body);
+  const code = codeOf(body);
   const wanted: string[] = [];
   const want = (name: string): void => {
     if (wanted.includes(name)) return;
@@ -89,11 +89,22 @@ function helperDocs(body: readonly StatementDoc[], needed: readonly string[], ty
     wanted.push(name);
   };
   needed.forEach(want);
-  for (const name of helperRoots) if (text.includes(`${name}(`)) want(name);
+  for (const name of helperRoots) if (new RegExp(`(?<!\\w)${name}\\(`).test(code)) want(name);
   return wanted.map((name) => {
     const { comment, ts, js } = helpers[name]!;
     return { kind: "text", lines: [...(comment === "" ? [] : comment.split("\n")), ...(types ? ts : js).split("\n")] };
   });
+}
+
+/** The statements without what is said about them. */
+function codeOf(body: readonly StatementDoc[]): string {
+  const lines: string[] = [];
+  const open = [...body];
+  for (let statement = open.pop(); statement; statement = open.pop()) {
+    if (statement.kind === "text") lines.push(...statement.lines.map((line) => line.replace(/\/\/.*/, "")));
+    if (statement.kind === "function") open.push(...statement.statements);
+  }
+  return lines.join("\n");
 }
 
 /** Whether a helper's text uses another as a free name: one-letter names may also be its own variables. */

@@ -49,6 +49,7 @@ const mathFunctions = new Map([
   ["sigmoid", "sigmoid"],
   ["softplus", "softplus"],
   ["mod", "floorMod"],
+  ["within", "within"],
   ["uniform", "uniformOf"],
   ["normal", "normalOf"],
 ]);
@@ -59,6 +60,7 @@ export const helperRoots: readonly string[] = [
   "sigmoid",
   "softplus",
   "floorMod",
+  "within",
   "uniformOf",
   "normalOf",
   "streamA",

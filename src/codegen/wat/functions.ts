@@ -77,12 +77,20 @@ const sign = `
       (f32x4.gt (local.get $x) (v128.const f32x4 0 0 0 0)))))
 `;
 
+const within = `
+;; An index that is not one of 0 to count - 1 ends the run, from outside.
+(func $within_i32 (param $index i32) (param $count i32) (param $row i32) (result i32)
+  (if (i32.lt_u (local.get $index) (local.get $count)) (then (return (local.get $index))))
+  (call $within (local.get $index) (local.get $count) (local.get $row)))
+`;
+
 const quotient = "(func $quotient (param $x f64) (param $y f64) (result f64) (f64.div (local.get $x) (local.get $y)))";
 
 /** The functions by which kernels reach out of the module, by the name under which a library passes them. */
 export const importedFunctions: ReadonlyMap<string, string> = new Map([
   ["power", "Math.pow"],
   ["floorMod", "floorMod"],
+  ["within", "within"],
 ]);
 
 const functions: ReadonlyMap<string, MathFunction> = new Map([
@@ -113,6 +121,8 @@ const functions: ReadonlyMap<string, MathFunction> = new Map([
 `,
   }),
   ["sign", plain(sign)],
+  ["within", plain('(import "env" "within" (func $within (param i32 i32 i32) (result i32)))')],
+  ...withLanes("within_i32", ["i32", "i32", "i32"], "i32", { needs: ["within"], wat: within }),
   ...[...randomFunctions].flatMap(([name, fn]): [string, MathFunction][] =>
     name === "uniform" || name === "normal" ? withLanes(name, ["i32", "i32", "i32"], "f32", fn, 2) : [[name, fn]],
   ),

@@ -266,6 +266,8 @@ export class ScalarPrinter {
       case "sign":
         if (dtype === "i32") return this.integerCall(scalar);
         return fn === "sign" ? this.mathCall(fn, scalar.args[0]!) : this.helperCall(fn, scalar.args, "f32");
+      case "within":
+        return this.helperCall("within_i32", scalar.args, "i32");
       case "uniform":
       case "normal":
         return this.randomCall(fn, scalar.args);

@@ -3,12 +3,14 @@ import { diagnose } from "../../base/diagnostic.ts";
 import { shapes } from "../../base/diagnostics/shapes.ts";
 import { types } from "../../base/diagnostics/types.ts";
 import { textOf } from "../../base/span.ts";
+import type { NodeId } from "../../ir/graph.ts";
+import { rangeOf } from "../../ir/ranges.ts";
 import { type Dim, isStatic, type Shape } from "../../ir/types.ts";
 import { describe, list, number, poison, sizeValue, tensorValue, truth, type Value } from "../values.ts";
 import { type Builtin, type BuiltinCall, builtin, listMembers, sizesOf } from "./builtin.ts";
 import { countNode } from "./builtins-math.ts";
 import { randomKey, report, shorten } from "./context.ts";
-import { type Operand, promote, toTensor } from "./make.ts";
+import { type Operand, plain, promote, toTensor } from "./make.ts";
 
 // ---- Layout ----
 
@@ -87,18 +89,27 @@ export const flip = builtin("flip(x, *, axis=)", "x reversed along `axis`, or al
 
 // ---- Indexing ----
 
+/** Ids of a place among `count`, checked in the step where it is not known that they are in range. */
+function idsWithin(call: BuiltinCall, ids: NodeId, count: Dim | undefined): NodeId {
+  const range = rangeOf((id) => call.frame.pass.builder.at(id), ids);
+  const isKnown = count === undefined || (range && isStatic(count) && range.low >= 0 && range.high < count);
+  return isKnown ? ids : plain(call, "within", [ids], { count });
+}
+
 export const gather = builtin("gather(table, ids)", "Rows of a table: shape(ids) + the shape of a row.", (call) => {
   const table = call.tensor("table");
   const ids = call.ids("ids");
   return table === undefined || ids === undefined
     ? poison
-    : call.make("gather", [table, ids], {}, call.spans("table", "ids"));
+    : call.make("gather", [table, idsWithin(call, ids, call.type(table).shape[0])], {}, call.spans("table", "ids"));
 });
 
 export const pick = builtin("pick(x, ids)", "Of each row of the last axis, the element that ids names.", (call) => {
   const x = call.tensor("x");
   const ids = call.ids("ids");
-  return x === undefined || ids === undefined ? poison : call.make("pick", [x, ids], {}, call.spans("x", "ids"));
+  return x === undefined || ids === undefined
+    ? poison
+    : call.make("pick", [x, idsWithin(call, ids, call.type(x).shape.at(-1))], {}, call.spans("x", "ids"));
 });
 
 export const oneHot = builtin("one_hot(ids, k)", "Rows of k zeros with a 1 where ids says.", (call) => {

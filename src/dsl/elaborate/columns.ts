@@ -62,7 +62,8 @@ export function declareColumn(
   const stored = { dtype: bytes ? ("u8" as const) : type.dtype, shape: type.shape };
   const origin = { ...originOf(frame, param.span), label: name };
   const node = builder.withOrigins([origin], () => {
-    const column = builder.node("input", [], { name, dtype: stored.dtype, shape: stored.shape });
+    const slot = { name, dtype: stored.dtype, shape: stored.shape };
+    const column = builder.node("input", [], type.classes === undefined ? slot : { ...slot, classes: type.classes });
     if (!bytes) return column;
     // A pixel is float(byte) / 255.
     const float = builder.node("cast", [column], { to: "f32" });

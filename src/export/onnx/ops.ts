@@ -380,6 +380,8 @@ export const operators: ReadonlyMap<string, Write> = new Map<string, Write>([
       return w.add("Slice", [args[0]!, from!, to!, w.wholes(axes), by!]);
     },
   ],
+  // Gather refuses indices out of range itself.
+  ["within", ({ args }) => args[0]!],
   ["gather", ({ w, args }) => w.add("Gather", args, { axis: 0 })],
   ["scatter_add", scatterAdd],
   ["pick", pick],

@@ -428,6 +428,8 @@ export const expressions: ReadonlyMap<string, Expression> = new Map<string, Expr
   ],
   ["slice", slice],
   ["flip", (site) => atom(`${tensor(site, 0)}.flip(${(site.node.attrs["axes"] as readonly number[]).join(", ")})`)],
+  // PyTorch refuses indices out of range itself.
+  ["within", (site) => site.args[0]!],
   ["gather", (site) => atom(`${tensor(site, 0)}[${tensor(site, 1)}.long()]`)],
   ["pick", (site) => call(site.helper("pick"), site.args[0]!.text, tensor(site, 1))],
   ["one_hot", (site) => call(site.helper("one_hot"), tensor(site, 0), site.size(site.node.type.shape.at(-1)!))],

@@ -1,8 +1,8 @@
 // Indexing: reading rows by number and its transpose, picking one of each row, one-hot rows.
 // Errors: shape/gather {table}; shape/scatter {ids, values}; shape/pick {shape, ids, wanted}; type/operand as in build.ts.
 import type { OpDef, ShapeError } from "../op-def.ts";
-import { type Affine, at, call, load, OUT } from "../stage.ts";
-import { type Dim, type DType, f32, i32, rows, sameShape, shapeText, type TensorType } from "../types.ts";
+import { type Affine, at, call, type Expr, load, num, OUT } from "../stage.ts";
+import { type Dim, type DType, f32, i32, isStatic, rows, sameShape, shapeText, type TensorType } from "../types.ts";
 import { checkOperands, given, parallelAxes } from "./build.ts";
 import { refuse } from "./dims.ts";
 
@@ -21,6 +21,39 @@ function checkInput(
 }
 
 const places = (from: number, to: number): Affine[] => Array.from({ length: to - from }, (_, i) => at(from + i));
+
+/** The element stands in a batch by its first axis: then a wrong index has a row. */
+const rowOf = (shape: TensorType["shape"]): Expr =>
+  shape[0] !== undefined && !isStatic(shape[0]) ? { kind: "index", at: at(0) } : num(-1, "i32");
+
+export const within: OpDef<{ readonly count: Dim }> = {
+  name: "within",
+  doc: {
+    summary: "Ids as they are, where each is one of 0 to count - 1; else the run ends and says which is not.",
+    math: "y = ids",
+    derivative: "ids are whole numbers and have none",
+    example: "gather(x, i)",
+    conventions: "Not written: `gather` and `pick` put it before ids that are not known to be in range.",
+  },
+  infer: (inputs) => checkInput("within", inputs, 0, ["i32"]) ?? inputs[0]!,
+  vjp: "not-differentiable",
+  lower(_, { count }, out) {
+    const limit: Expr = isStatic(count) ? num(count, "i32") : call("cast", "i32", { kind: "size", dim: count });
+    const everywhere = places(0, out.shape.length);
+    const stage = {
+      axes: parallelAxes(out.shape),
+      body: call("within", "i32", load(0, everywhere, "i32"), limit, rowOf(out.shape)),
+      out: { value: OUT, at: everywhere, mode: "set" },
+    } as const;
+    return { kind: "stages", stages: [stage] };
+  },
+  samples: [
+    { inputs: [given(i32(rows()), 2, 0)], attrs: { count: 3 }, rows: 2, expect: [2, 0] },
+    { inputs: [given(i32(), 1)], attrs: { count: 2 }, expect: [1] },
+    { inputs: [given(i32(2, 1), 1, 0)], attrs: { count: rows() }, rows: 2, expect: [1, 0] },
+  ],
+  errors: [{ inputs: [f32(2)], attrs: { count: 3 }, code: "type/operand" }],
+};
 
 export const gather: OpDef = {
   name: "gather",

@@ -4,6 +4,8 @@ import { at, num } from "../stage.ts";
 import type { Dim, DType, Shape, Storage, TensorType } from "../types.ts";
 import { mapLowering } from "./build.ts";
 
+/** `classes`: a column whose values are 0 to classes - 1; the driver sees to that. */
+type Column = { readonly name: string; readonly dtype: Storage; readonly shape: Shape; readonly classes?: number };
 type Slot = { readonly name: string; readonly dtype: Storage; readonly shape: Shape };
 
 const slotLeaf = {
@@ -15,7 +17,7 @@ const slotLeaf = {
   lower: (): Lowering => ({ kind: "leaf" }),
 } as const;
 
-export const input: OpDef<Slot> = {
+export const input: OpDef<Column> = {
   name: "input",
   ...slotLeaf,
   doc: {
@@ -27,6 +29,7 @@ export const input: OpDef<Slot> = {
   samples: [
     { inputs: [], attrs: { name: "x", dtype: "f32", shape: [{ perRow: 1 }, 4] }, rows: 2 },
     { inputs: [], attrs: { name: "target", dtype: "i32", shape: [] } },
+    { inputs: [], attrs: { name: "label", dtype: "i32", shape: [], classes: 3 } },
   ],
 };
 
