@@ -224,7 +224,7 @@ function unitText(
     return `${JSON.stringify(data, null, 2)}\n`;
   }
   if (wanted.format !== "text") throw noPicture(`--stage ${stage}`, wanted.format);
-  if (stage === "wat") return `${watText(unit)}\n`;
+  if (stage === "wat") return watText(unit);
   if (stage === "loops" && unit.target === "wasm") {
     throw new UserError("usage/option", "loops are shown as TypeScript, which has no vectors", "Take --stage wat.");
   }
