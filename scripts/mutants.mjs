@@ -13,6 +13,7 @@ const interpreter = "test/ir/interpret.test.ts";
 const window = "test/ir/window.test.ts";
 const programs = "test/codegen/programs.test.ts";
 const samples = "test/codegen/samples.test.ts";
+const guarded = "test/codegen/guarded-indexes.test.ts";
 const hazards = "test/codegen/hazards.test.ts";
 const plans = "test/proof/plans.test.ts";
 const random = "test/random/corpus.test.ts";
@@ -261,6 +262,36 @@ export const mutants = [
     rules,
     scale,
     identities,
+  ),
+  mutant(
+    "computed rows past the end are read",
+    "ir/passes/guard-indexes.ts",
+    "return where(lined, whole, num(Number.NaN));",
+    "return whole;",
+    guarded,
+  ),
+  mutant(
+    "the number after the last row fits",
+    "ir/passes/guard-indexes.ts",
+    "int(use.size - 1)",
+    "int(use.size)",
+    guarded,
+  ),
+  mutant(
+    "inlined numbers keep more digits than f32",
+    "codegen/passes/inline.ts",
+    'if (body.kind === "num") return { ...body, value: Math.fround(body.value) };',
+    'if (body.kind === "num") return body;',
+    programs,
+    random,
+  ),
+  mutant(
+    "a quotient in lowest terms: sizes lost",
+    "ir/passes/scale.ts",
+    "rowsUnder[last]! *= bottom;",
+    "rowsUnder[last]! = 1;",
+    textbook,
+    scale,
   ),
   mutant(
     "transposes into labels: the wrong way",
