@@ -6,9 +6,14 @@ import { assemble } from "../../src/codegen/wat/assemble.ts";
 import { watText } from "../../src/codegen/wat/module.ts";
 import type { Library } from "../../src/runtime/library.ts";
 
-export async function loadUnit(unit: Unit): Promise<Library> {
+/** The library as plain JavaScript. */
+export async function libraryText(unit: Unit): Promise<string> {
   const options = unit.target === "wasm" ? { wasm: await assemble(watText(unit)) } : {};
-  const text = printPlain(emitModule(unit, false, options), false);
+  return printPlain(emitModule(unit, false, options), false);
+}
+
+export async function loadUnit(unit: Unit): Promise<Library> {
+  const text = await libraryText(unit);
   const module: unknown = await import(
     /* @vite-ignore */ `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`
   );

@@ -1,11 +1,18 @@
 // Programs as WebAssembly against the same programs as TypeScript: every model of the repository from the same start.
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { Project } from "ts-morph";
 import { describe, expect, it } from "vitest";
 import { type CompileOptions, compile } from "../../src/codegen/compile.ts";
+import { emitModule } from "../../src/codegen/ts/emit.ts";
+import { printWithTsMorph } from "../../src/codegen/ts/morph.ts";
+import { printPlain } from "../../src/codegen/ts/plain.ts";
+import { assemble } from "../../src/codegen/wat/assemble.ts";
+import { watText } from "../../src/codegen/wat/module.ts";
 import type { Module } from "../../src/ir/module.ts";
 import type { Manifest, Trainer, TypedArray } from "../../src/runtime/library.ts";
 import { moduleOf } from "../models/load.ts";
+import { perceptron } from "./hand-module.ts";
 import { loadUnit } from "./load.ts";
 
 const models = resolve(import.meta.dirname, "../../models");
@@ -80,4 +87,57 @@ describe("every model computes as WebAssembly what it computes as TypeScript", (
       for (const { name } of manifest.outputs) expect(worst(...tensor(name)), name).toBeLessThan(2e-5);
     });
   }
+});
+
+describe("the emitted file", () => {
+  const unit = compile(perceptron([5, 3]), { target: "wasm" });
+
+  for (const way of ["with the kernels in it", "with the kernels beside it"]) {
+    it(`is the same from both printers and has no type errors, ${way}`, async () => {
+      const doc = emitModule(unit, true, way.includes(" in ") ? { wasm: await assemble(watText(unit)) } : {});
+      const text = printPlain(doc, true);
+      expect(await printWithTsMorph("model.ts", doc)).toBe(text);
+      const compilerOptions = {
+        strict: true,
+        target: 9,
+        lib: ["lib.es2022.d.ts"],
+        types: [],
+      };
+      const project = new Project({ useInMemoryFileSystem: true, compilerOptions });
+      const file = project.createSourceFile("model.ts", text);
+      expect(
+        file.getPreEmitDiagnostics().map((d) => `${d.getLineNumber()}: ${JSON.stringify(d.getMessageText())}`),
+      ).toEqual([]);
+      file.replaceWithText(text.replace("programs.run_step(N)", "programs.run_steps(N)"));
+      expect(file.getPreEmitDiagnostics().length).toBe(1);
+    });
+  }
+
+  it("takes a compiled module where the kernels are not in it", async () => {
+    const bytes = await assemble(watText(unit));
+    const text = printPlain(emitModule(unit, false), false);
+    const url = `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`;
+    const library = (await import(/* @vite-ignore */ url)) as {
+      create(options: { readonly seed: number; readonly wasm: object }): Trainer;
+    };
+    const { WebAssembly } = globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => object } };
+    const beside = library.create({ seed: 2, wasm: new WebAssembly.Module(bytes) });
+    const inside = (await loadUnit(unit)).create({ seed: 2 });
+    for (const trainer of [beside, inside]) trainer.step(3);
+    expect([...beside.read("W0")]).toEqual([...inside.read("W0")]);
+  });
+
+  it("a kernel may be called like a function that it could call", () => {
+    const [kernel, ...others] = unit.kernels.functions;
+    const renamed = new Map([[kernel!.name, "normal"]]);
+    const calls = [...unit.kernels.calls].map(
+      ([program, list]) => [program, list.map((c) => ({ ...c, name: renamed.get(c.name) ?? c.name }))] as const,
+    );
+    const text = watText({
+      ...unit,
+      kernels: { functions: [{ ...kernel!, name: "normal" }, ...others], calls: new Map(calls) },
+    });
+    expect(text).toContain("(func $normal.kernel ");
+    return expect(assemble(text)).resolves.toBeInstanceOf(Uint8Array);
+  });
 });

@@ -313,8 +313,7 @@ describe("scalar functions", () => {
       ],
       { bindings: new Map([["s0", scalarsAt + 8]]), parts: { streams: [{ a: "s0", b: "s1", key: "k" }] } },
     );
-    m.f64[1] = 4023233417;
-    m.f64[2] = 2309737967;
+    new Int32Array(m.f64.buffer, scalarsAt + 8, 2).set([4023233417, 2309737967]);
     for (let e = 0; e < 64; e++) m.i32("i")[e] = e * 7919;
     m.run(1);
     expect([...m.f32("y").subarray(0, 128)]).toEqual([...m.f32("x").subarray(0, 128)]);

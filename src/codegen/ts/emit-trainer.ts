@@ -100,8 +100,8 @@ export function arena(unit: Unit, emission: Emission): StatementDoc[] {
     "const i32 = new Int32Array(arena);",
     "const u8 = new Uint8Array(arena);",
     `const scalars = ${emission.scalars};`,
-    ...emission.instance,
     "const seed = options.seed ?? 0;",
+    ...emission.instance,
     "/** Rows of the last call. */",
     "let lastRows = 0;",
   ];

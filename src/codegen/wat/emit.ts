@@ -1,11 +1,9 @@
 // The WebAssembly target's part of the emitted file: one memory for tensors and scalars, the kernels as the bytes of a module.
-import { keyHash } from "../../base/random.ts";
 import type { Unit } from "../compile.ts";
 import type { Emission } from "../emission.ts";
 import { runName } from "../kernel-docs.ts";
 import type { StatementDoc } from "../module-doc.ts";
 import { base64Constant, bytesOfBase64 } from "../ts/base64.ts";
-import { comment } from "../ts/text.ts";
 import { importedFunctions } from "./functions.ts";
 import { memoryMap } from "./memory.ts";
 import { importsOf, watText } from "./module.ts";
@@ -15,11 +13,10 @@ export function wasmEmission(unit: Unit, bytes: Uint8Array | undefined): Emissio
   const memory = memoryMap(unit);
   const imports = importsOf(watText(unit));
   const runs = unit.programs.map(({ name }) => runName(name));
-  const step = unit.scalars.names.get("step")!;
   const passed = ["memory", ...imports.map((name) => `${name}: ${importedFunctions.get(name)!}`)];
   return {
     top: (types) => [
-      ...(types ? [declaration(runs)] : []),
+      ...(types ? [declaration(runs, bytes !== undefined)] : []),
       ...(bytes ? [base64Constant("kernels", ["The kernels: a WebAssembly module as base64."], [bytes])] : []),
     ],
     options: [`readonly wasm${bytes ? "?" : ""}: object`],
@@ -33,27 +30,16 @@ export function wasmEmission(unit: Unit, bytes: Uint8Array | undefined): Emissio
         ? [`const module = options.wasm ?? new WebAssembly.Module(${bytesOfBase64("kernels")});`]
         : ["const module = options.wasm;"]),
       `const programs = new WebAssembly.Instance(module, { env: { ${passed.join(", ")} } }).exports;`,
+      ...(memory.streams.size > 0 ? [`scalars[${memory.seed}] = seed;`] : []),
     ],
     kernels: () => [],
-    calls: ({ name, procedures }) => {
-      const streams = procedures.flatMap((p) => p.streams);
-      const keys = new Map(streams.map(({ key }) => [keyHash(key), key]));
-      const at = name === "init" ? "0" : `scalars[${step}]`;
-      const words = [...keys].flatMap(([hash, key]) => {
-        const place = memory.streams.get(hash)!;
-        return [
-          `scalars[${place}] = streamA(seed, ${at}, ${hash}); // ${comment(key)}`,
-          `scalars[${place + 1}] = streamB(seed, ${at}, ${hash});`,
-        ];
-      });
-      return [...words, `programs.${runName(name)}(N);`];
-    },
+    calls: ({ name }) => [`programs.${runName(name)}(N);`],
     helpers: imports.filter((name) => importedFunctions.get(name) === name),
   };
 }
 
 /** The types of no browser may be at hand where the file is used. */
-function declaration(runs: readonly string[]): StatementDoc {
+function declaration(runs: readonly string[], decodes: boolean): StatementDoc {
   const names = runs.map((name) => `"${name}"`).join(" | ");
   return {
     kind: "text",
@@ -66,6 +52,7 @@ function declaration(runs: readonly string[]): StatementDoc {
       "    imports: object,",
       `  ) => { readonly exports: Readonly<Record<${names}, (N: number) => void>> };`,
       "};",
+      ...(decodes ? ["declare const atob: (base64: string) => string;"] : []),
     ],
   };
 }

@@ -65,6 +65,31 @@ const wrap = `
   (i32.wrap_i64 (i64.trunc_f64_s (local.get $x))))
 `;
 
+const words = `
+;; The two words that name a stream: of seed, step and key.
+(func $word (param $salt i32) (param $seed f64) (param $step f64) (param $key i32) (result i32)
+  (local $word i32)
+  (local.set $word (call $mix (i32.xor (local.get $salt) (call $wrap (local.get $seed)))))
+  (local.set $word
+    (call $mix
+      (i32.xor
+        (i32.xor (local.get $word) (call $wrap (f64.div (local.get $seed) (f64.const 4294967296))))
+        (i32.const 0x632be5ab))))
+  (local.set $word
+    (call $mix (i32.xor (i32.xor (local.get $word) (call $wrap (local.get $step))) (i32.const 0x85157af5))))
+  (call $mix (i32.xor (local.get $word) (local.get $key))))
+`;
+
+const stream = `
+(func $stream (param $place i32) (param $seed f64) (param $step f64) (param $key i32)
+  (i32.store
+    (local.get $place)
+    (call $word (i32.const 0x9e3779b9) (local.get $seed) (local.get $step) (local.get $key)))
+  (i32.store offset=4
+    (local.get $place)
+    (call $word (i32.const 0x3c6ef372) (local.get $seed) (local.get $step) (local.get $key))))
+`;
+
 const sign = `
 (func $sign (param $x v128) (result v128)
   (v128.bitselect
@@ -97,6 +122,8 @@ const functions: ReadonlyMap<string, MathFunction> = new Map([
   ...[...importedFunctions.keys()].map((name) => [name, imported(name)] as const),
   ["wrap", plain(wrap)],
   ["quotient", plain(quotient)],
+  ["word", plain(words, ["mix", "wrap"])],
+  ["stream", plain(stream, ["word"])],
   ...withLanes("integer", ["f32"], "i32", {
     needs: ["wrap"],
     wat: "(func $integer (param $x f32) (result i32) (call $wrap (f64.promote_f32 (local.get $x))))",

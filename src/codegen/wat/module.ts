@@ -1,5 +1,6 @@
 // Unit -> the text of one WebAssembly module: a function per kernel, and an exported one per program that calls them in order.
 // The memory comes from outside. Knows where everything lies, not how loops are printed.
+import { keyHash } from "../../base/random.ts";
 import type { Unit } from "../compile.ts";
 import { kernelDocs, naiveDoc, programSummary, runName } from "../kernel-docs.ts";
 import { bytesPer } from "../plan.ts";
@@ -16,7 +17,7 @@ export function watText(unit: Unit): string {
   const called = new Set<string>();
   const functions = new Map(unit.kernels.functions.map((f) => [f.name, f]));
   const kernels = unit.kernels.functions.map((f) => kernelText(memory, f, called));
-  const programs = unit.programs.map(({ name }) => programText(unit, memory, functions, name));
+  const programs = unit.programs.map((program) => programText(unit, memory, functions, program, called));
   const helpers = [...functionsFor(called).values()];
   const ofKind = (kind: string): string[] => helpers.filter((text) => text.startsWith(`(${kind} `));
   const [imports, globals] = [ofKind("import"), ofKind("global")];
@@ -108,18 +109,29 @@ function programText(
   unit: Unit,
   memory: MemoryMap,
   functions: ReadonlyMap<string, SharedFunction>,
-  program: string,
+  program: Unit["programs"][number],
+  called: Set<string>,
 ): string {
-  const calls = unit.kernels.calls.get(program)!.map(({ name, args }) => {
+  const streams = streamLines(unit, memory, program);
+  if (streams.length > 0) called.add("stream");
+  const calls = unit.kernels.calls.get(program.name)!.map(({ name, args }) => {
     const shared = functions.get(name)!;
     const addresses = addressesOf(memory, shared);
     const varying = [...shared.bindings].filter(([, number]) => number === "argument").map(([head]) => head);
     const places = args.map((arg, i) => ` (i32.const ${addresses.get(varying[i]!)!(arg)})`);
     return `  (call ${idOf(name)} (local.get $N)${places.join("")})`;
   });
-  const head = `(func (export "${runName(program)}") (param $N i32)`;
-  return [
-    `;; ${programSummary(program)}`,
-    ...(calls.length === 0 ? [`${head})`] : [head, `${calls.join("\n")})`]),
-  ].join("\n");
+  const lines = [`(func (export "${runName(program.name)}") (param $N i32)`, ...streams, ...calls];
+  return [`;; ${programSummary(program.name)}`, `${lines.join("\n")})`].join("\n");
+}
+
+/** Makes the words of the random streams that a program draws from. */
+function streamLines(unit: Unit, memory: MemoryMap, { name, procedures }: Unit["programs"][number]): string[] {
+  const keys = new Map(procedures.flatMap((p) => p.streams).map(({ key }) => [keyHash(key), key]));
+  const number = (place: number): string => `(f64.load offset=${scalarAddress(memory, place)} (i32.const 0))`;
+  const step = name === "init" ? "(f64.const 0)" : number(unit.scalars.names.get("step")!);
+  return [...keys].flatMap(([hash, key]) => [
+    `  ;; ${plainText(key)}`,
+    `  (call $stream (i32.const ${scalarAddress(memory, memory.streams.get(hash)!)}) ${number(memory.seed)} ${step} (i32.const ${hash}))`,
+  ]);
 }

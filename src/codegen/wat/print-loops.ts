@@ -23,7 +23,7 @@ export interface Body {
 }
 
 /**
- * `bindings`: where buffers lie, and host numbers and words of streams as f64. `callee` is told of every function that is called,
+ * `bindings`: where buffers lie, and host numbers (f64) and the two words of a stream (i32). `callee` is told of every function that is called,
  * and gives its name.
  */
 export function printLoops(
@@ -123,7 +123,7 @@ class FunctionPrinter implements Surroundings {
     if (stream) {
       const { offset, base } = this.place(stream.a);
       // The second word lies behind the first.
-      return wat("i32.trunc_f64_u", at("f64.load", { offset: offset + (name === stream.b ? 8 : 0), base }));
+      return at("i32.load", { offset: offset + (name === stream.b ? 4 : 0), base });
     }
     const value = at("f64.load", this.place(name));
     if (dtype === "f32") return wat("f32.demote_f64", value);
