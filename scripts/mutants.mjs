@@ -13,7 +13,6 @@ const interpreter = "test/ir/interpret.test.ts";
 const window = "test/ir/window.test.ts";
 const programs = "test/codegen/programs.test.ts";
 const samples = "test/codegen/samples.test.ts";
-const guarded = "test/codegen/guarded-indexes.test.ts";
 const hazards = "test/codegen/hazards.test.ts";
 const plans = "test/proof/plans.test.ts";
 const random = "test/random/corpus.test.ts";
@@ -262,20 +261,6 @@ export const mutants = [
     rules,
     scale,
     identities,
-  ),
-  mutant(
-    "computed rows past the end are read",
-    "ir/passes/guard-indexes.ts",
-    "return where(lined, whole, num(Number.NaN));",
-    "return whole;",
-    guarded,
-  ),
-  mutant(
-    "the number after the last row fits",
-    "ir/passes/guard-indexes.ts",
-    "int(use.size - 1)",
-    "int(use.size)",
-    guarded,
   ),
   mutant(
     "inlined numbers keep more digits than f32",

@@ -197,7 +197,7 @@ export async function evaluateByInterpreter(
   bound: Bound,
   settings: Settings,
 ): Promise<TensorToWrite[]> {
-  const { graph } = optimise(task.graph, opTable, new Set(["simplify"]), { until: "guard-indexes" });
+  const { graph } = optimise(task.graph, opTable, new Set(["simplify"]), { until: "differentiate" });
   const loaded = loadedConstants(graph, settings.places);
   const { outputs } = interpret(graph, {
     rows: bound.rows,

@@ -1,10 +1,8 @@
 // What a driver must know of a compiled model, as plain data.
 import { hashText } from "../base/hash.ts";
-import type { Graph, Node } from "../ir/graph.ts";
-import { indexUse, madeBy } from "../ir/index-bounds.ts";
 import { loadName } from "../ir/interpret.ts";
 import type { ColumnInfo, ConfigValue, EntryInfo, Module } from "../ir/module.ts";
-import { isStatic, type TensorType } from "../ir/types.ts";
+import type { TensorType } from "../ir/types.ts";
 import type {
   ColumnManifest,
   DataArgument,
@@ -18,7 +16,6 @@ import type { Plan } from "./plan.ts";
 export function makeManifest(module: Module, target: string, batch: number, plan: Plan): Manifest {
   const { train } = module;
   const loads = loadsOf(module);
-  const graphs = [module.step, module.evaluate, module.predict];
   return {
     model: module.name,
     target,
@@ -31,7 +28,7 @@ export function makeManifest(module: Module, target: string, batch: number, plan
       optimizer: s.optimizer,
       trained: s.trained,
     })),
-    columns: module.columns.map((column) => columnInfo({ ...column, ...indexBound(graphs, column) })),
+    columns: module.columns.map((column) => columnInfo({ ...column, ...indexBound(module, column) })),
     ...(loads.length > 0 ? { loads } : {}),
     ...(module.entries.length > 0 ? { entries: module.entries.map(entryInfo) } : {}),
     outputs: module.outputs.map((name) => tensorInfo(name, typeOfOutput(module, name))),
@@ -71,7 +68,7 @@ const programText = ({ step }: Module): string =>
   ]);
 
 /** The constants that the module's graphs read from files, each once. */
-export function loadsOf(module: Module): LoadManifest[] {
+function loadsOf(module: Module): LoadManifest[] {
   const loads = new Map<string, LoadManifest>();
   const graphs = [module.step, module.evaluate, module.predict, ...module.entries.map((e) => e.graph)];
   for (const node of graphs.flatMap((g) => g.nodes)) {
@@ -88,20 +85,22 @@ export function loadsOf(module: Module): LoadManifest[] {
 }
 
 /**
- * A whole-number column that picks rows of a table must name rows that are there, whatever the model says with `class[N] < k`:
+ * A whole-number column that picks rows of a table must name rows that are there, whatever the model says by `class[N] < k`:
  * the driver checks its values when data is loaded, since a typed array read out of range is silently undefined.
  */
-function indexBound(graphs: readonly Graph[], column: ColumnInfo): { readonly classes?: number } {
+function indexBound(module: Module, column: ColumnInfo): { readonly classes?: number } {
   if (column.type.dtype !== "i32") return {};
-  const bounds = column.classes === undefined ? [] : [column.classes];
-  const isColumn = ({ op, attrs }: Node): boolean => op === "input" && attrs["name"] === column.name;
-  for (const graph of graphs) {
-    for (const node of graph.nodes) {
-      const use = indexUse(graph, node);
-      if (use === undefined || !isStatic(use.size)) continue;
-      if (madeBy(graph, node.inputs[use.place]!).some(isColumn)) bounds.push(use.size);
-    }
-  }
+  const bounds = [module.step, module.evaluate, module.predict].flatMap(({ nodes }) =>
+    nodes.flatMap(({ op, inputs }) => {
+      const given = inputs[1] === undefined ? undefined : nodes[inputs[1]];
+      const ids = given?.op === "within" ? nodes[given.inputs[0]!] : given;
+      if (ids?.op !== "input" || ids.attrs["name"] !== column.name) return [];
+      const { shape } = nodes[inputs[0]!]!.type;
+      const size = op === "gather" ? shape[0] : op === "pick" ? shape.at(-1) : undefined;
+      return typeof size === "number" ? [size] : [];
+    }),
+  );
+  if (column.classes !== undefined) bounds.push(column.classes);
   return bounds.length > 0 ? { classes: Math.min(...bounds) } : {};
 }
 
@@ -123,7 +122,7 @@ export const entryInputs = (module: Module): ColumnInfo[] =>
 
 const entryInfo = ({ name, inputs, outputs, graph }: EntryInfo): EntryManifest => ({
   name,
-  inputs: inputs.map((input) => columnInfo({ ...input, ...indexBound([graph], input), name: `${name}.${input.name}` })),
+  inputs: inputs.map((input) => columnInfo({ ...input, name: `${name}.${input.name}` })),
   outputs: outputs.map((output) => tensorInfo(`${name}.${output}`, graph.nodes[graph.outputs.get(output)!]!.type)),
 });
 

@@ -27,14 +27,6 @@ describe("columns of whole numbers", () => {
     expect(columns.map((c) => [c.name, c.classes])).toContainEqual(["t", 3]);
   });
 
-  it("are bounded where they are moved first, and in further models", () => {
-    const { columns, entries } = manifestOf(
-      "shared = embedding(_, 7, 2)\nmodel m(ids: i32[N, 6]) = shared(reshape(ids[:, 2:6], [N, 2, 2]))\nmodel other(ids: i32[N]) = shared(ids)\n",
-    );
-    expect(columns.map((c) => [c.name, c.classes])).toEqual([["ids", 7]]);
-    expect(entries?.[0]?.inputs.map((c) => [c.name, c.classes])).toEqual([["other.ids", 7]]);
-  });
-
   it("are free where they are only numbers", () => {
     const { columns } = manifestOf("model m(x: i32[N]) -> [N] {\n  param w: [] = 1\n  w * f32(x)\n}\n");
     expect(columns[0]!.classes).toBeUndefined();

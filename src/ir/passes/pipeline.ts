@@ -2,7 +2,6 @@
 import { differentiate } from "../differentiate.ts";
 import { expand } from "../expand.ts";
 import type { Graph, OpTable } from "../graph.ts";
-import { guardIndexes } from "./guard-indexes.ts";
 import type { Applied } from "./rewrite.ts";
 import { simplify } from "./simplify.ts";
 import { stabilise } from "./stabilise.ts";
@@ -43,13 +42,6 @@ export const graphPasses: readonly Pass[] = [
     contract: "reorder",
     summary: "the plainest form: constants folded, common factors, no needless movement",
     run: simplify,
-  },
-  {
-    name: "guard-indexes",
-    contract: "exact",
-    summary: "computed numbers of rows that are out of range read nan instead of other tensors",
-    required: true,
-    run: guardIndexes,
   },
   {
     name: "expand",
