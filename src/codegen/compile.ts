@@ -89,6 +89,8 @@ export function compile(module: Module, options: CompileOptions): Unit {
   });
   const plan = planMemory(programs, batch, options.reuse ?? true, [...module.columns, ...entryInputs(module)]);
   checkArena(plan, options.maxArena ?? defaultMaxArena);
+  if (options.target === "wasm" && plan.bytes > addressable)
+    throw new Refusal(diagnose(limits, "limit/addresses", undefined, { bytes: plan.bytes, limit: addressable }));
   const faults = checkPlan(programs, plan, batch);
   if (faults.length > 0) throw new Error(`unsound memory plan: ${faults[0]}`);
   const kernels = shareKernels(programs, plan, (program, { name }) =>
@@ -108,6 +110,9 @@ export function compile(module: Module, options: CompileOptions): Unit {
 }
 
 const defaultMaxArena = 2 ** 31;
+
+/** Bytes of arena that a WebAssembly memory holds beside the scalars. */
+const addressable = 2 ** 32 - 2 ** 20;
 
 function checkArena({ bytes, persistent, temporaries }: Plan, limit: number): void {
   if (bytes <= limit) return;

@@ -121,6 +121,17 @@ describe("nnc build --target wasm", () => {
   });
 });
 
+test("a program that 32 bits cannot address is refused, and allowed as TypeScript", async () => {
+  const huge = "model m(x: [N, 70000]) { param w: [70000, 20000] = zeros()\nx @ w }\n";
+  const folder = folderWith({ "m.nn": huge });
+  const inspect = (target: string) =>
+    nnc(["inspect", join(folder, "m.nn"), "--stage", "memory", "--target", target, "--max-arena", "8GiB"]);
+  const { code, stderr } = await inspect("wasm");
+  expect(code).toBe(1);
+  expect(stderr).toContain("[limit/addresses]");
+  expect((await inspect("ts")).code).toBe(0);
+});
+
 describe("which target runs", () => {
   const train = (...words: string[]) => nnc(["train", logistic, "--data", "digits", "--max-steps", "3", ...words]);
 

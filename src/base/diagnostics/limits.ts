@@ -67,6 +67,16 @@ export const limits = {
         "Parameters, states, columns and intermediate values lie in one buffer that is laid out when the model is compiled. It is compared with the limit before anything is allocated. `nnc inspect --stage memory` shows what lies where.",
     },
   }),
+  "limit/addresses": entry<{ bytes: number; limit: number }>({
+    severity: "error",
+    message: ({ bytes, limit }) =>
+      `The program needs ${sizeText(bytes)} of memory, more than the ${sizeText(limit)} that WebAssembly can address.`,
+    help: () => "Choose smaller sizes or a smaller `--batch`, or `--target ts`.",
+    page: {
+      explain:
+        "The kernels of a program for `wasm` and all its tensors share one memory, whose addresses have 32 bits. Programs for `ts` may be larger, where `--max-arena` lets them.",
+    },
+  }),
   "limit/output": entry<{ file: string; bytes: number; limit: number }>({
     severity: "error",
     message: ({ file, bytes, limit }) =>
