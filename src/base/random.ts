@@ -1,12 +1,15 @@
 // Random numbers as pure functions of (seed, step, key, index). Integer arithmetic, IEEE +, *, / and sqrt only, so that every
 // target gets the same bits; never Math.log or Math.cos, which differ between engines. Imports nothing: trainers bundle it.
 
-/** A bijection of 32-bit words that avalanches (lowbias32 of C. Wellons' hash prospector: bias 0.17). */
+/**
+ * A bijection of 32-bit words that avalanches (lowbias32 of C. Wellons' hash prospector: bias 0.17). The word is signed: one from 2^31
+ * on would be a double to V8, and returning it from a call allocates.
+ */
 export function mix(word: number): number {
   let x = word | 0;
   x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
   x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
-  return (x ^ (x >>> 16)) >>> 0;
+  return x ^ (x >>> 16);
 }
 
 /** The 32-bit number of a key: FNV-1a over its UTF-16 units, mixed. */
@@ -17,7 +20,7 @@ export function keyHash(text: string): number {
     hash = Math.imul(hash ^ (unit & 0xff), 0x01000193);
     hash = Math.imul(hash ^ (unit >>> 8), 0x01000193);
   }
-  return mix(hash);
+  return mix(hash) >>> 0;
 }
 
 // A stream is named by two words. Both depend on all of seed, step and key, and either kind of overlap (an equal word) leaves
@@ -37,7 +40,7 @@ export const streamA = (seed: number, step: number, key: number): number => word
 export const streamB = (seed: number, step: number, key: number): number => word(0x3c6ef372, seed, step, key);
 
 /** 32 random bits: element `index` of the stream (a, b). */
-export const bitsOf = (a: number, b: number, index: number): number => mix(mix(index ^ a) ^ b);
+export const bitsOf = (a: number, b: number, index: number): number => mix(mix(index ^ a) ^ b) >>> 0;
 
 /** A multiple of 2^-24 in 0 <= u < 1: exact in f32. */
 export const uniformOf = (a: number, b: number, index: number): number => (bitsOf(a, b, index) >>> 8) / 16777216;

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { compile } from "../../src/codegen/compile.ts";
-import { emitModule } from "../../src/codegen/ts/emit.ts";
-import { printPlain } from "../../src/codegen/ts/plain.ts";
+import { compile as compileText } from "../dsl/compile.ts";
 import { perceptron } from "./hand-module.ts";
+import { libraryText } from "./load.ts";
 
 /** Bytes per step: the least over 5 of (collect; heap; 30,000 steps; heap). */
 const measure = `
@@ -44,10 +44,23 @@ function bytesPerStep(library: string): number {
   }
 }
 
-describe("allocation", () => {
-  const library = printPlain(emitModule(compile(perceptron([5, 3]), { target: "ts" }), false), false);
-  it("a step allocates nothing", () => expect(bytesPerStep(library)).toBeLessThanOrEqual(0.1));
-  it("the check finds one new Float32Array in the step", () => {
+/** Draws random numbers in each step. */
+const noisy = `
+model net(x: [N, 6]) -> [N, 3] { linear(dropout(relu(linear(x, 5)), 0.5), 3) }
+loss(out, target: class[N] < 3) = cross_entropy(out, target)
+train { batch = 8; optimizer = adam(lr = 0.01) }
+`;
+
+describe.each(["ts", "wasm"] as const)("allocation, %s", (target) => {
+  it.each([
+    ["a perceptron", perceptron([5, 3])],
+    ["random numbers and Adam", compileText(noisy)],
+  ])("a step allocates nothing: %s", async (_, module) => {
+    expect(bytesPerStep(await libraryText(compile(module, { target })))).toBeLessThanOrEqual(0.1);
+  });
+
+  it("the check finds one new Float32Array in the step", async () => {
+    const library = await libraryText(compile(perceptron([5, 3]), { target }));
     const planted = library.replace(/function run_step\(N\) \{/, "$&\n    globalThis.leak = new Float32Array(1);");
     expect(planted).not.toBe(library);
     expect(bytesPerStep(planted)).toBeGreaterThan(10);
