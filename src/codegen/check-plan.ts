@@ -22,7 +22,8 @@ export function checkPlan(programs: readonly Program[], plan: Plan, batch: numbe
       if (known) return known;
       const from = offsets.get(value);
       if (from === undefined) throw new Error(`${program.name}: value ${value} has no address`);
-      const made = { from, to: from + bytesOf(program.schedule.values[value]!.type, batch) };
+      const { type, layout } = program.schedule.values[value]!;
+      const made = { from, to: from + bytesOf(type, batch, layout) };
       spans.set(value, made);
       return made;
     };

@@ -29,7 +29,7 @@ export function kernelKey(context: LoweringContext, kernel: Kernel): KernelKey {
       order.set(name, place);
     }
     const kind = locals.has(id) ? "local" : owner.home.kind === "host" ? "host" : "";
-    const layout = owner.layout ? `@${owner.layout.order}` : "";
+    const layout = owner.layout ? `@${owner.layout.order}+${owner.layout.pad}` : "";
     return `${place}${kind}:${typeText(schedule.values[id]!.type)}:${owner.type.dtype}${layout}`;
   };
   const affine = ({ const: constant, rows, terms }: Affine): string =>

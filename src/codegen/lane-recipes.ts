@@ -1,6 +1,6 @@
 // Recipes for targets with lanes: which axis lies along them and how wide a tile is, by a model of what one round of the innermost
 // loop costs. Data beside the kernel; nothing here changes what is computed, but for the order of a sum along the lanes.
-import type { Axis, AxisId, Expr } from "../ir/stage.ts";
+import type { Affine, Axis, AxisId, Expr, Guard, ValueId } from "../ir/stage.ts";
 import { isAffine } from "../ir/stage.ts";
 import { type Dim, dimAt, isStatic } from "../ir/types.ts";
 import { costOfFn, exprsOf, visitExpr } from "./expr.ts";
@@ -16,9 +16,14 @@ const costs = {
   apart: 7,
   /** Folding four lanes into one. */
   across: 4,
+  /** A load whose neighbours of the rounds before and after compete for the same places of the cache. */
+  conflict: 2,
   /** The head and tail of a loop that is entered for one result. */
   loop: 4,
 };
+
+/** Rows this many numbers apart, or a multiple, fall on the same few places of a first-level cache. */
+export const conflictingStride = 512;
 
 /** What a list holds of an axis, where nothing better is known. */
 const density = 0.2;
@@ -80,12 +85,21 @@ interface Access {
   readonly strides: ReadonlyMap<AxisId, number>;
   /** Axes along which neighbours must be looked at one by one. */
   readonly apart: ReadonlySet<AxisId>;
+  /** Against a load of one cache line after the other. */
+  readonly price: number;
+}
+
+/** What an expression takes, once. */
+interface Work {
+  readonly operations: number;
+  readonly reads: readonly Access[];
 }
 
 class CostModel {
   private readonly schedule: Schedule;
   private readonly kernel: Kernel;
   private readonly batch: number;
+  private readonly works = new Map<PlacedStage, { readonly body: Work; readonly end: Work; readonly store: Access }>();
 
   constructor(schedule: Schedule, kernel: Kernel, batch: number) {
     this.schedule = schedule;
@@ -135,8 +149,7 @@ class CostModel {
     );
     const results = stage.axes.reduce((k, a) => (a.kind === "reduce" ? k : k * dimAt(a.extent, this.batch)), 1);
     const isAcross = stage.axes.some((a) => a.id === lane && a.kind === "reduce");
-    const body = this.work(stage.body, stage.reduce ? 1 : 0);
-    const end = this.work(stage.epilogue, 0);
+    const { body, end, store } = this.workOf(stage);
     let total = 0;
     for (const part of this.partsOf(stage, lane, tiles)) {
       const widths = new Map(part.map(({ axis, segment }) => [axis.id, segment]));
@@ -149,7 +162,7 @@ class CostModel {
       const outside = inLanes && !isAcross ? lane : undefined;
       const finish =
         this.roundCost(end, widths, outside, false) +
-        this.storeCost(stage, widths, outside) +
+        this.roundCost({ operations: 0, reads: [store] }, widths, outside, isAcross) +
         (stage.reduce ? costs.loop : 0) +
         (isAcross && inLanes ? points * costs.across : 0);
       total += (share * results * finish) / points;
@@ -174,23 +187,44 @@ class CostModel {
     return parts;
   }
 
-  private work(expr: Expr | undefined, folds: number): { readonly operations: number; readonly reads: Access[] } {
+  private workOf(stage: PlacedStage): { readonly body: Work; readonly end: Work; readonly store: Access } {
+    let known = this.works.get(stage);
+    if (!known) {
+      const inner = stage.axes.at(-1)?.id;
+      known = {
+        body: this.work(stage.body, stage.reduce ? 1 : 0, inner),
+        end: this.work(stage.epilogue, 0, undefined),
+        store: this.accessOf(stage.out.value, stage.out.at, undefined),
+      };
+      this.works.set(stage, known);
+    }
+    return known;
+  }
+
+  private work(expr: Expr | undefined, folds: number, inner: AxisId | undefined): Work {
     let operations = folds;
     const reads: Access[] = [];
     if (expr) {
       visitExpr(expr, (e) => {
         if (e.kind === "call") operations += costOfFn(e.fn);
-        if (e.kind === "load" || e.kind === "gather") reads.push(this.accessOf(e));
+        if (e.kind === "gather") reads.push(this.accessOf(e.of, e.at, inner));
+        if (e.kind === "load") reads.push(this.accessOf(e.of, e.at, inner, e.guard));
       });
     }
     return { operations, reads };
   }
 
-  private accessOf(e: Extract<Expr, { kind: "load" | "gather" }>): Access {
+  /** `inner`: the axis of the innermost loop. */
+  private accessOf(
+    value: ValueId,
+    at: readonly (Affine | Expr)[],
+    inner: AxisId | undefined,
+    guards: readonly Guard[] = [],
+  ): Access {
     const strides = new Map<AxisId, number>();
     const apart = new Set<AxisId>();
-    const byDimension = stridesOfValue(this.schedule, e.of, this.batch);
-    e.at.forEach((place, d) => {
+    const byDimension = stridesOfValue(this.schedule, value, this.batch);
+    at.forEach((place, d) => {
       if (!isAffine(place)) {
         visitExpr(place, (inner) => {
           const places = inner.kind === "load" ? inner.at : inner.kind === "index" ? [inner.at] : [];
@@ -203,13 +237,14 @@ class CostModel {
         else apart.add(axis);
       }
     });
-    if (e.kind === "load") for (const g of e.guard ?? []) for (const t of g.at.terms) apart.add(t.axis);
-    return { strides, apart };
+    for (const g of guards) for (const t of g.at.terms) apart.add(t.axis);
+    const step = inner === undefined ? 0 : Math.abs(strides.get(inner) ?? 0);
+    return { strides, apart, price: step > 0 && step % conflictingStride === 0 ? costs.conflict : 1 };
   }
 
   /** Instructions of one round over a tile. */
   private roundCost(
-    { operations, reads }: { readonly operations: number; readonly reads: readonly Access[] },
+    { operations, reads }: Work,
     widths: ReadonlyMap<AxisId, Segment>,
     lane: AxisId | undefined,
     isAcross: boolean,
@@ -220,34 +255,16 @@ class CostModel {
     for (const [axis, segment] of widths) if (!(isAcross && axis === lane)) vectors *= vectorsAlong(axis, segment);
     const loads = reads.reduce((sum, read) => {
       let count = 1;
-      let price = 1;
+      let { price } = read;
       for (const [axis, segment] of widths) {
         const isUsed = read.apart.has(axis) || (read.strides.get(axis) ?? 0) !== 0;
         if (!isUsed) continue;
-        if (axis === lane && (read.apart.has(axis) || read.strides.get(axis) !== 1)) price = costs.apart;
+        if (axis === lane && (read.apart.has(axis) || read.strides.get(axis) !== 1)) price *= costs.apart;
         if (!(isAcross && axis === lane)) count *= vectorsAlong(axis, segment);
       }
       return sum + count * price;
     }, 0);
     return vectors * operations + loads;
-  }
-
-  private storeCost(stage: PlacedStage, widths: ReadonlyMap<AxisId, Segment>, lane: AxisId | undefined): number {
-    let vectors = 1;
-    for (const [axis, segment] of widths) {
-      if (stage.axes.some((a) => a.id === axis && a.kind === "parallel"))
-        vectors *= axis === lane ? segment.width / 4 : segment.width;
-    }
-    if (lane === undefined) return vectors;
-    const byDimension = stridesOfValue(this.schedule, stage.out.value, this.batch);
-    let stride = 0;
-    stage.out.at.forEach((place, d) => {
-      if (!isAffine(place)) stride = Number.NaN;
-      else
-        for (const { axis, mul } of place.terms)
-          if (axis === lane) stride += typeof mul === "number" ? mul * byDimension[d]! : Number.NaN;
-    });
-    return stride === 1 ? vectors : vectors * costs.apart;
   }
 
   why(lanes: readonly (AxisId | undefined)[], tiles: ReadonlyMap<AxisId, number>, cost: number): string {

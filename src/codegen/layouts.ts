@@ -5,8 +5,8 @@ import type { ValueId } from "../ir/stage.ts";
 import { countAt, isStatic, type Shape } from "../ir/types.ts";
 import { readsOf, writesOf } from "./expr.ts";
 import { kernelKey } from "./kernel-key.ts";
-import { chooseLanes } from "./lane-recipes.ts";
-import { loweringContext } from "./lower-context.ts";
+import { chooseLanes, conflictingStride } from "./lane-recipes.ts";
+import { type LoweringContext, loweringContext } from "./lower-context.ts";
 import { type Caps, type Kernel, type Layout, type Schedule, storageOf, type Value } from "./schedule.ts";
 
 /** Values that lie alike: one temporary, or the versions of a parameter. */
@@ -66,23 +66,25 @@ class LayoutSearch {
       const trial: Schedule = { ...schedule, values };
       for (const m of fixed) setLayout(values, m, slots!.get(m.slot!));
       for (const m of free) setLayout(values, m, start(m.shape));
-      this.descend(trial, values, free);
-      return { trial, cost: this.total(trial) };
+      // Who reads what does not depend on layouts, so one context serves all of them.
+      const context = loweringContext(trial, this.batch, false);
+      this.descend(context, values, free);
+      return { trial, cost: this.price(context, schedule.kernels) };
     });
-    return trials.reduce((a, b) => (b.cost < a.cost * 0.99 ? b : a)).trial;
+    return trials.reduce((a, b) => (b.cost < a.cost * 0.95 ? b : a)).trial;
   }
 
   /** Moves one value at a time to where its kernels cost least, until a round moves none. */
-  private descend(trial: Schedule, values: Value[], free: readonly Movable[]): void {
+  private descend(context: LoweringContext, values: Value[], free: readonly Movable[]): void {
     for (let round = 0; round < 3; round++) {
       let moved = false;
       for (const m of free) {
         const before = values[m.ids[0]!]!.layout;
-        let best = { layout: before, cost: this.price(trial, m.kernels) * 0.99 };
+        let best = { layout: before, cost: this.price(context, m.kernels) * 0.99 };
         for (const layout of choicesFor(m.shape)) {
           if (sameLayout(layout, before)) continue;
           setLayout(values, m, layout);
-          const cost = this.price(trial, m.kernels);
+          const cost = this.price(context, m.kernels);
           if (cost < best.cost) best = { layout, cost };
         }
         setLayout(values, m, best.layout);
@@ -92,15 +94,12 @@ class LayoutSearch {
     }
   }
 
-  private total = (schedule: Schedule): number => this.price(schedule, schedule.kernels);
-
-  private price(schedule: Schedule, kernels: readonly Kernel[]): number {
-    const context = loweringContext(schedule, this.batch, false);
+  private price(context: LoweringContext, kernels: readonly Kernel[]): number {
     return kernels.reduce((sum, kernel) => {
       const key = kernelKey(context, kernel).text;
       let cost = this.prices.get(key);
       if (cost === undefined) {
-        cost = chooseLanes(schedule, kernel, this.caps, this.batch).cost;
+        cost = chooseLanes(context.schedule, kernel, this.caps, this.batch).cost;
         this.prices.set(key, cost);
       }
       return sum + cost;
@@ -150,12 +149,22 @@ function setLayout(values: Value[], { ids }: Movable, layout: Layout | undefined
   }
 }
 
-const natural = (): undefined => undefined;
+const natural = (shape: Shape): Layout | undefined => padded(shape, [...shape.keys()]);
+
+/** Rows that would fall on the same few places of the cache are moved apart. */
+function padded(shape: Shape, order: readonly number[]): Layout | undefined {
+  const row = shape[order.at(-1)!]!;
+  const pad = isStatic(row) && row % conflictingStride === 0 ? rowPadding : 0;
+  return pad === 0 && order.every((d, k) => d === k) ? undefined : { order, pad };
+}
+
+/** In elements: a cache line. */
+const rowPadding = 16;
 
 /** The dimension that counts rows moves inside. */
 function batchInnermost(shape: Shape): Layout | undefined {
   const rows = shape.findIndex((d) => !isStatic(d));
-  return rows < 0 ? undefined : withInnermost(shape, rows);
+  return rows < 0 ? natural(shape) : withInnermost(shape, rows);
 }
 
 /** Each dimension as the innermost one. */
@@ -163,8 +172,8 @@ const choicesFor = (shape: Shape): (Layout | undefined)[] =>
   shape.flatMap((dim, d) => (dim === 1 ? [] : [withInnermost(shape, d)]));
 
 function withInnermost(shape: Shape, d: number): Layout | undefined {
-  if (d === shape.length - 1) return undefined;
-  return { order: [...shape.keys()].filter((k) => k !== d).concat(d) };
+  return padded(shape, [...shape.keys()].filter((k) => k !== d).concat(d));
 }
 
-const sameLayout = (a: Layout | undefined, b: Layout | undefined): boolean => a?.order.join() === b?.order.join();
+const sameLayout = (a: Layout | undefined, b: Layout | undefined): boolean =>
+  a?.order.join() === b?.order.join() && a?.pad === b?.pad;

@@ -11,6 +11,7 @@ export function stridesOf(shape: readonly Dim[], batch: number, layout?: Layout)
   for (const d of (layout?.order ?? [...shape.keys()]).toReversed()) {
     strides[d] = stride;
     stride *= dimAt(shape[d]!, batch);
+    if (layout && d === layout.order.at(-1)) stride += layout.pad;
   }
   return strides;
 }

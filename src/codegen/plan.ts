@@ -2,8 +2,9 @@
 // so `--no-reuse` gives the same bits by construction. Contract: exact.
 
 import type { ValueId } from "../ir/stage.ts";
-import { countAt, type Storage, type TensorType } from "../ir/types.ts";
+import { dimAt, type Storage, type TensorType } from "../ir/types.ts";
 import type { Procedure } from "./loops.ts";
+import { stridesOf } from "./lower-context.ts";
 import type { Home, Layout, Schedule, Value } from "./schedule.ts";
 import { storageOf } from "./schedule.ts";
 
@@ -48,8 +49,11 @@ const aligned = (bytes: number): number => Math.ceil(bytes / alignment) * alignm
 export const bytesPer = (storage: Storage): number => (storage === "f32" || storage === "i32" ? 4 : 1);
 
 /** Bytes at the largest batch. */
-export function bytesOf(type: TensorType, batch: number): number {
-  return countAt(type.shape, batch) * bytesPer(type.dtype);
+export function bytesOf(type: TensorType, batch: number, layout?: Layout): number {
+  const strides = stridesOf(type.shape, batch, layout);
+  const outermost = layout?.order[0] ?? 0;
+  const count = type.shape.length === 0 ? 1 : strides[outermost]! * dimAt(type.shape[outermost]!, batch);
+  return count * bytesPer(type.dtype);
 }
 
 /** Inputs and results of a further model are its own: `sample.z` is no column of the model that is trained. */
@@ -88,7 +92,7 @@ export function planMemory(
   const keep = (key: string, { type, home, layout }: Pick<Value, "type" | "layout"> & { home?: Home }): Placement => {
     const values = home?.kind === "constant" ? { values: home.values } : {};
     const lies = layout ? { layout } : {};
-    const placement = { name: key, type, offset: end, bytes: bytesOf(type, batch), ...lies, ...values };
+    const placement = { name: key, type, offset: end, bytes: bytesOf(type, batch, layout), ...lies, ...values };
     persistent.set(key, placement);
     end += aligned(placement.bytes);
     return placement;
@@ -158,13 +162,13 @@ function placeTemporaries(program: Program, base: number, batch: number, reuse: 
   });
   const intervals: Interval[] = [];
   for (const [value, life] of lives) {
-    const { home, name, type } = program.schedule.values[value]!;
+    const { home, name, type, layout } = program.schedule.values[value]!;
     if (home.kind !== "temp") continue;
     intervals.push({
       value,
       name,
       type,
-      bytes: bytesOf(type, batch),
+      bytes: bytesOf(type, batch, layout),
       first: life.first,
       last: life.last,
       offset: base,

@@ -22,6 +22,8 @@ export type Home =
 /** Its dimensions from the outermost to the innermost. */
 export interface Layout {
   readonly order: readonly number[];
+  /** Elements left free after each innermost row. */
+  readonly pad: number;
 }
 
 export interface Value {
