@@ -68,14 +68,24 @@ async function explore(path: string, { port, out }: ExploreOptions, cli: Cli): P
 /** A larger file is not put into a page; its data can be dropped there. */
 const dataLimit = 2 * 1024 * 1024;
 
-/** Files that the model's data name, where they are small. */
+/** Files of the model's constants. */
+function loadedFiles(module: Module | undefined): string[] {
+  if (!module) return [];
+  const graphs = [module.step, module.evaluate, module.predict, ...module.entries.map(({ graph }) => graph)];
+  return graphs.flatMap(({ nodes }) =>
+    nodes.flatMap(({ op, attrs }) => (op === "load" ? [String(attrs["file"])] : [])),
+  );
+}
+
+/** Files that the model names, for its data, its constants and its start values, where they are small. */
 function dataFiles(module: Module | undefined, path: string, io: Io): (readonly [string, string])[] {
-  const { data } = module?.train ?? {};
+  const { data, init = [] } = module?.train ?? {};
   const places = { io: { ...io, folder: dirname(path) }, dataDir: undefined };
-  const names = [...(data?.positional ?? []), ...(data?.named.values() ?? [])].filter(
+  const words = [...(data?.positional ?? []), ...(data?.named.values() ?? [])].filter(
     (value) => typeof value === "string",
   );
-  return names.flatMap((name) => {
+  const names = new Set([...words, ...loadedFiles(module), ...init.map(({ file }) => file)]);
+  return [...names].flatMap((name) => {
     try {
       const file = openNamed(name, places);
       const bytes = new Uint8Array(Math.min(file.size, dataLimit + 1));

@@ -43,7 +43,9 @@ export function curvesText(
         )
         .join("")
     : "";
-  const end = axes ? `<text x="${width - 4}" y="${height - 2}" class="end">${last} steps</text>` : "";
+  const end = axes
+    ? `<text x="${width - 4}" y="${height - 2}" class="end">${last} ${last === 1 ? "step" : "steps"}</text>`
+    : "";
   const paths = curves.map(
     ({ points: own, kind }) =>
       `<path class="curve ${kind}" d="${own

@@ -11,22 +11,26 @@ export interface Profile {
 }
 
 /** JavaScript of the library, with `profile`. */
-export function profiledText(unit: Unit): string {
+export const profiledText = (unit: Unit): string => printPlain(profiledModule(unit), false);
+
+export function profiledModule(unit: Unit): ModuleDoc {
   const names = unit.kernels.calls.get("step")?.map(({ name }) => name) ?? [];
   const { statements } = emitModule(unit, false);
-  const clocked: ModuleDoc = {
-    statements: [profileDoc(names.length), ...statements.map((statement) => withClocks(statement, names))],
+  return {
+    statements: [...profileDocs(names.length), ...statements.map((statement) => withClocks(statement, names))],
   };
-  return printPlain(clocked, false);
 }
 
-const profileDoc = (kernels: number): StatementDoc => ({
-  kind: "text",
-  lines: [
-    `export const profile = { milliseconds: new Float64Array(${kernels}), calls: new Float64Array(${kernels}) };`,
-    "let profile_start = 0;",
-  ],
-});
+const profileDocs = (kernels: number): StatementDoc[] => [
+  {
+    kind: "const",
+    name: "profile",
+    exported: true,
+    docs: [],
+    initializer: [`{ milliseconds: new Float64Array(${kernels}), calls: new Float64Array(${kernels}) }`],
+  },
+  { kind: "text", lines: ["let profile_start = 0;"] },
+];
 
 function withClocks(statement: StatementDoc, names: readonly string[]): StatementDoc {
   if (statement.kind !== "function") return statement;

@@ -16,6 +16,19 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** As many items of a list are drawn at once. */
+const part = 150;
+
+/** The first items of a list, and where there are more a button that brings them: a deep model has thousands. */
+export function inParts<T>(items: readonly T[], make: (item: T, k: number) => HTMLElement, from = 0): HTMLElement[] {
+  const drawn = items.slice(from, from + part).map((item, k) => make(item, from + k));
+  const left = items.length - from - drawn.length;
+  if (left <= 0) return drawn;
+  const more = el("button", { type: "button", class: "more" }, `${left.toLocaleString("en")} more`);
+  more.addEventListener("click", () => more.replaceWith(...inParts(items, make, from + part)));
+  return [...drawn, more];
+}
+
 /** An element of the page's own skeleton. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const found = document.getElementById(id);

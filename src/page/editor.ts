@@ -6,8 +6,9 @@ import { afterQuiet, byId, el } from "./dom.ts";
 import { keysOf, linesOf } from "./keys.ts";
 import type { Store } from "./store.ts";
 
-const keywords =
-  /^(?:If|Then|Else|And|Or|Not|For|In|Fn|Param|State|Import|True|False|Dim|Hyper|Model|Loss|Metric|Optimizer|Train|As|Is|Arrow|Update)$/i;
+const keywords = /^(?:If|Then|Else|And|Or|Not|For|In|Fn|Param|State|Import|True|False)$/i;
+/** Words of declarations, which are names elsewhere: `optimizer = sgd(…)`. */
+const heads = /^(?:Dim|Hyper|Model|Loss|Metric|Optimizer|Train)$/i;
 
 interface Mark {
   readonly start: number;
@@ -136,9 +137,10 @@ function colorMarks({ checked: { source } }: Store): Mark[] {
   const { tokens, comments } = lex(source);
   const marks: Mark[] = comments.map(({ span }) => ({ start: span.start, end: span.end, kind: "comment" }));
   for (const token of tokens) {
-    const name = token.tokenType.name;
-    const kind =
-      name === "NumberText" ? "number" : name === "StringText" ? "string" : keywords.test(name) ? "keyword" : undefined;
+    const { name } = token.tokenType;
+    const isHead = heads.test(name) && (source.text[token.startOffset - 1] ?? "\n") === "\n";
+    const isWord = isHead || keywords.test(name);
+    const kind = name === "NumberText" ? "number" : name === "StringText" ? "string" : isWord ? "keyword" : undefined;
     if (kind) marks.push({ start: token.startOffset, end: endOf(token), kind });
   }
   return marks;

@@ -2,7 +2,7 @@
 import { textOf } from "../base/span.ts";
 import { sideOfAll } from "../inspect/side.ts";
 import { typeText } from "../ir/types.ts";
-import { byId, drawnWhenShown, el } from "./dom.ts";
+import { byId, drawnWhenShown, el, inParts } from "./dom.ts";
 import { type Key, keysOf, sharesKey } from "./keys.ts";
 import { mathml } from "./mathml.ts";
 import type { Store } from "./store.ts";
@@ -17,7 +17,8 @@ export function mountEquations(store: Store): void {
     const { compiled } = store;
     if (!compiled) return;
     const main = store.model.path;
-    rows = compiled.equations.map(({ name, text, type, origins, role }) => {
+    const drawn: typeof rows = [];
+    const list = inParts(compiled.equations, ({ name, text, type, origins, role }) => {
       const side = role === "gradient" ? "backward" : sideOfAll(origins);
       const row = el("button", { type: "button", class: `equation ${side}`, "aria-label": `${name} = ${text}` });
       const formula = el("span", { class: "formula" });
@@ -26,9 +27,11 @@ export function mountEquations(store: Store): void {
       row.append(formula, el("span", { class: "type" }, typeText(type)));
       const keys = keysOf(origins, main);
       row.addEventListener("click", () => store.select({ label: name, keys: new Set(keys) }));
-      return { row, keys };
+      drawn.push({ row, keys });
+      return row;
     });
-    const rewrites = compiled.rewrites.map(({ name, origins }) => {
+    rows = drawn;
+    const rewrites = inParts(compiled.rewrites, ({ name, origins }) => {
       const span = origins.find((origin) => origin.span)?.span;
       const item = el(
         "button",
@@ -43,7 +46,7 @@ export function mountEquations(store: Store): void {
     pane.replaceChildren(
       rows.length === 0
         ? el("p", { class: "quiet" }, "This model has no loss, so there is nothing to differentiate.")
-        : el("div", { class: "equation-list" }, ...rows.map(({ row }) => row)),
+        : el("div", { class: "equation-list" }, ...list),
       ...rewrites,
     );
     mark();

@@ -1,5 +1,7 @@
 // The graph view: the same picture as `nnc inspect --format svg`, with pan, zoom, fold, and the keyboard along its edges.
+
 import { fold, foldableCalls, presetFolds } from "../inspect/fold.ts";
+import { foldLines, mostBoxes } from "../inspect/fold-lines.ts";
 import { type GraphView, type ViewNode, viewOf } from "../inspect/graph-view.ts";
 import { type Layout, layOut } from "../inspect/layout.ts";
 import { svgText } from "../inspect/svg.ts";
@@ -18,6 +20,8 @@ export function mountGraph(store: Store): void {
   let folded: ReadonlySet<string> = new Set();
   let layout: Layout | undefined;
   let nodes = new Map<string, ViewNode>();
+  /** What the picture leaves out. */
+  let note = "";
   let box = { x: 0, y: 0, width: 100, height: 100 };
 
   const svg = (): SVGSVGElement | null => canvas.querySelector("svg");
@@ -52,7 +56,12 @@ export function mountGraph(store: Store): void {
   };
 
   const draw = (): void => {
-    const view = fold(whole, folded);
+    const calls = fold(whole, folded);
+    const isLarge = calls.nodes.length > mostBoxes;
+    const view = isLarge ? foldLines(calls) : calls;
+    note = isLarge
+      ? `${calls.nodes.length.toLocaleString("en")} boxes are too many to draw: each line of the model is one`
+      : "";
     nodes = new Map(view.nodes.map((node) => [node.id, node]));
     layout = layOut(view);
     canvas.innerHTML = svgText(layout, { style: false });
@@ -111,7 +120,7 @@ export function mountGraph(store: Store): void {
       const node = nodes.get(group.dataset["id"]!)!;
       group.classList.toggle("selected", sharesKey(keysOf(node.origins, store.model.path), selection));
     }
-    byId("graph-status").textContent = selection?.label ?? "";
+    byId("graph-status").textContent = selection?.label ?? note;
   };
 
   const refresh = (): void => {

@@ -24,13 +24,20 @@ mountEditor(store);
 mountGraph(store);
 mountEquations(store);
 mountMemory(store);
-mountCode(store);
+mountCode(store, training);
 mountTrain(training);
 mountStrip(store, training);
 mountWalk(store, training);
 mountDrop(training);
-store.compile();
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") store.select(undefined);
 });
-document.body.dataset["state"] = "ready";
+byId("graph-status").textContent = "compiling …";
+// The text is there before its program: of a deep model that takes seconds.
+requestAnimationFrame(() =>
+  setTimeout(() => {
+    byId("graph-status").textContent = "";
+    store.compile();
+    document.body.dataset["state"] = "ready";
+  }),
+);

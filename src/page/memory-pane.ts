@@ -4,11 +4,11 @@ import { type MemoryBar, type MemoryView, memoryView } from "../inspect/memory-v
 import { sideOfAll } from "../inspect/side.ts";
 import { escapeXml } from "../inspect/svg.ts";
 import { bytesText, grouped } from "../runtime/user-error.ts";
-import { byId, drawnWhenShown, el } from "./dom.ts";
+import { byId, drawnWhenShown, el, inParts } from "./dom.ts";
 import { keysOf, sharesKey } from "./keys.ts";
 import type { Store } from "./store.ts";
 
-const size = { width: 760, height: 240, left: 8, below: 18 };
+const size = { height: 240, left: 8, below: 18 };
 
 export function mountMemory(store: Store): void {
   const pane = byId("memory");
@@ -28,7 +28,7 @@ export function mountMemory(store: Store): void {
     const shared = view.bytes - view.persistentBytes;
     const sum = view.bars.filter(({ kind }) => kind === "temporary").reduce((n, { bytes }) => n + bytes, 0);
     const chart = el("div", { class: "chart" });
-    chart.innerHTML = chartText(view);
+    chart.innerHTML = chartText(view, Math.max(320, Math.min(1000, pane.clientWidth - 32)));
     pane.replaceChildren(
       el(
         "p",
@@ -39,29 +39,28 @@ export function mountMemory(store: Store): void {
       chart,
       listOf(view),
     );
-    for (const item of pane.querySelectorAll<HTMLElement | SVGElement>("[data-bar]")) {
-      const bar = bars[Number(item.dataset["bar"])]!;
-      item.addEventListener("click", () =>
-        store.select({ label: bar.name, keys: new Set(keysOf(bar.origins, store.model.path)) }),
-      );
-    }
     mark();
   };
+  pane.addEventListener("click", ({ target }) => {
+    const item = target instanceof Element ? target.closest<HTMLElement | SVGElement>("[data-bar]") : null;
+    const bar = bars[Number(item?.dataset["bar"])];
+    if (bar) store.select({ label: bar.name, keys: new Set(keysOf(bar.origins, store.model.path)) });
+  });
   store.on("compiled", drawnWhenShown(pane, draw));
   store.on("selection", mark);
 }
 
 /** Temporaries over kernels; the lowest address is at the bottom. */
-function chartText(view: MemoryView): string {
+function chartText(view: MemoryView, whole: number): string {
   const columns = Math.max(1, view.kernels.length);
   const shared = Math.max(1, view.bytes - view.persistentBytes);
-  const step = (size.width - 2 * size.left) / columns;
+  const step = (whole - 2 * size.left) / columns;
   const scale = (size.height - size.below - 4) / shared;
   const rects = view.bars.map((bar, k) => {
     if (bar.kind !== "temporary") return "";
     const height = Math.max(3, bar.bytes * scale);
     const x = size.left + bar.first * step + 1;
-    const width = (bar.last - bar.first + 1) * step - 2;
+    const width = Math.max(0.5, (bar.last - bar.first + 1) * step - 2);
     const y = size.height - size.below - (bar.offset - view.persistentBytes) * scale - height;
     const label =
       height > 13 && width > 7 * bar.name.length
@@ -74,7 +73,7 @@ function chartText(view: MemoryView): string {
     (name, k) =>
       `<text class="tick" x="${size.left + (k + 0.5) * step}" y="${size.height - 4}">${k + 1}<title>${escapeXml(name)}</title></text>`,
   );
-  return `<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="temporaries over the kernels of a step">${rects.join("")}${columns <= 60 ? ticks.join("") : ""}</svg>`;
+  return `<svg viewBox="0 0 ${whole} ${size.height}" role="img" aria-label="temporaries over the kernels of a step">${rects.join("")}${columns <= 60 ? ticks.join("") : ""}</svg>`;
 }
 
 function listOf(view: MemoryView): HTMLElement {
@@ -98,7 +97,7 @@ function listOf(view: MemoryView): HTMLElement {
     el(
       "tbody",
       {},
-      ...order.map(({ bar, k }) =>
+      ...inParts(order, ({ bar, k }) =>
         el(
           "tr",
           { "data-bar": k, class: bar.kind === "temporary" ? sideOfAll(bar.origins) : "lasting" },

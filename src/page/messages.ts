@@ -1,4 +1,5 @@
 // What the page and its training worker say to one another. Types only.
+import type { Ceiling } from "../inspect/ceiling.ts";
 
 export type ToWorker =
   | {
@@ -9,7 +10,7 @@ export type ToWorker =
       /** Dropped files, which take their place. */
       readonly files: readonly (readonly [string, Uint8Array])[];
     }
-  | { readonly kind: "run" | "pause" | "step" | "save" | "walk" }
+  | { readonly kind: "run" | "pause" | "step" | "save" | "walk" | "measure" }
   | { readonly kind: "scalar"; readonly name: string; readonly value: number }
   | { readonly kind: "predict"; readonly pixels: Uint8Array };
 
@@ -48,6 +49,15 @@ export interface Walk {
   }[];
 }
 
+/** What the kernels of a step took, in the order in which they run, and what this machine could do at best. */
+export interface Measured {
+  readonly steps: number;
+  readonly data: string;
+  /** Of one call. */
+  readonly milliseconds: readonly number[];
+  readonly ceiling: Ceiling;
+}
+
 export type FromWorker =
   | {
       readonly kind: "ready";
@@ -70,6 +80,7 @@ export type FromWorker =
   | { readonly kind: "held"; readonly held: Held }
   | { readonly kind: "weights"; readonly tensors: readonly Tensor[] }
   | { readonly kind: "prediction"; readonly values: Float32Array }
+  | { readonly kind: "measured"; readonly measured: Measured }
   | { readonly kind: "saved"; readonly bytes: Uint8Array }
   | { readonly kind: "walk"; readonly walk: Walk }
   | { readonly kind: "diverged"; readonly step: number; readonly loss: number; readonly tensor: string | undefined }

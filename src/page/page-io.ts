@@ -1,9 +1,17 @@
 // The runtime's surroundings in a page: dropped files in memory, no disk, no signals.
-import type { Io } from "../runtime/io.ts";
+import type { Io, OpenFile } from "../runtime/io.ts";
 import { UserError } from "../runtime/user-error.ts";
 
 /** Where the files of a page lie. */
 const root = "/";
+
+/** Bytes in memory as a file. */
+export const openBytes = (path: string, bytes: Uint8Array): OpenFile => ({
+  path,
+  size: bytes.length,
+  read: (at, into) => into.set(bytes.subarray(at, at + into.length)),
+  close: () => {},
+});
 
 export function pageIo(files: ReadonlyMap<string, Uint8Array>): Io {
   const at = (path: string): string => path.replace(/^\/+/, "");
@@ -14,14 +22,7 @@ export function pageIo(files: ReadonlyMap<string, Uint8Array>): Io {
     files: {
       open: (path) => {
         const bytes = files.get(at(path));
-        return (
-          bytes && {
-            path,
-            size: bytes.length,
-            read: (at, into) => into.set(bytes.subarray(at, at + into.length)),
-            close: () => {},
-          }
-        );
+        return bytes && openBytes(path, bytes);
       },
       realPath: (path) => (path === root || files.has(at(path)) ? path : undefined),
       join: (folder, name) => `${folder === root ? "" : folder}/${name}`,

@@ -8,6 +8,7 @@ import { printPlain } from "../codegen/ts/plain.ts";
 import { withoutEchoes } from "../dsl/echoes.ts";
 import { elaborate } from "../dsl/elaborate.ts";
 import { parse } from "../dsl/parse.ts";
+import { profiledModule } from "../inspect/profile.ts";
 import { type Equation, equationsOf } from "../ir/equations.ts";
 import { gradientGraph } from "../ir/gradient-graph.ts";
 import type { Graph } from "../ir/graph.ts";
@@ -16,7 +17,11 @@ import type { DataConfig, Module } from "../ir/module.ts";
 import { opTable } from "../ir/ops/table.ts";
 import { optimise } from "../ir/passes/pipeline.ts";
 import type { Applied } from "../ir/passes/rewrite.ts";
+import { constantFacts } from "../runtime/constants.ts";
+import type { OpenFile } from "../runtime/io.ts";
 import { columnsOf } from "../runtime/sources.ts";
+import { UserError } from "../runtime/user-error.ts";
+import { openBytes } from "./page-io.ts";
 
 /** What the page carries besides the compiler. */
 export interface PageModel {
@@ -52,8 +57,20 @@ export interface Compiled {
   readonly typescript: string;
   /** The library as an expression of JavaScript. */
   readonly library: string;
-  /** The same with gradients that can be read, for the walk through a step. */
+  /** The same with gradients that can be read, for the walk through a step. A step of thousands of tensors has none. */
   readonly walk: string | undefined;
+  /** The same with a clock around each kernel; made when it is asked for. */
+  profiled(): string;
+}
+
+/** A small data file that came with the page. */
+function dataFile(model: PageModel, name: string): OpenFile | undefined {
+  const text = model.data.find(([known]) => known === name)?.[1];
+  if (text === undefined) return undefined;
+  return openBytes(
+    name,
+    Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)),
+  );
 }
 
 const manifestOf = ({ source, positional, named }: DataConfig) => ({ source, positional, named: [...named] });
@@ -84,7 +101,17 @@ function read(model: PageModel, text: string, { grads = false, fromDataSet = tru
       return found === undefined ? missing(`the file ${JSON.stringify(name)}`, from) : { path, text: found };
     },
     dataFacts: (config) => (fromDataSet ? columnsOf(manifestOf(config)) : undefined),
-    tensorFile: (name, _, from) => missing(`the numbers of ${JSON.stringify(name)}`, from),
+    tensorFile: (name, tensor, from) => {
+      const file = dataFile(model, name);
+      if (!file) return missing(`the file ${JSON.stringify(name)}`, from);
+      try {
+        return constantFacts(file, tensor);
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        const { code, message, help } = error;
+        return { code, severity: "error", message, help: help ?? "", span: from, notes: [] };
+      }
+    },
   });
   const all = withoutEchoes(parsed.diagnostics, diagnostics);
   return module && !all.some(({ severity }) => severity === "error")
@@ -94,13 +121,17 @@ function read(model: PageModel, text: string, { grads = false, fromDataSet = tru
 
 export const check = (model: PageModel, text: string): Checked => read(model, text, {});
 
+/** Nodes of a step that somebody may want to walk through, tensor after tensor. */
+const mostWalked = 4000;
+
 export function compileChecked(model: PageModel, { source, module }: Checked & { readonly module: Module }): Compiled {
   const unit = compile(module, { target: "ts" });
-  const withGradients = read(model, source.text, { grads: true }).module;
   const hasLoss = module.step.outputs.has("loss");
   const { graph: step, applied } = optimise(hasLoss ? module.step : module.predict, opTable, undefined, {
     until: "simplify",
   });
+  const isWalked = hasLoss && step.nodes.length <= mostWalked;
+  const withGradients = isWalked ? read(model, source.text, { grads: true }).module : undefined;
   const textbook = hasLoss ? textbookOf(read(model, source.text, { grads: true, fromDataSet: false }).module!) : step;
   return {
     source,
@@ -111,8 +142,9 @@ export function compileChecked(model: PageModel, { source, module }: Checked & {
     equations: hasLoss ? equationsOf(textbook, latex).lines : [],
     rewrites: applied,
     typescript: printPlain(emitModule(unit, true), true),
-    library: libraryText(unit),
-    walk: withGradients && hasLoss ? libraryText(compile(withGradients, { target: "ts" })) : undefined,
+    library: libraryText(emitModule(unit, false)),
+    walk: withGradients && libraryText(emitModule(compile(withGradients, { target: "ts" }), false)),
+    profiled: () => libraryText(profiledModule(unit), ["profile"]),
   };
 }
 
@@ -125,12 +157,11 @@ function textbookOf(module: Module): Graph {
 }
 
 /** An expression whose value is the library: the page's worker has more than one, and no files. */
-function libraryText(unit: Unit): string {
-  const { statements } = emitModule(unit, false);
+function libraryText({ statements }: ModuleDoc, more: readonly string[] = []): string {
   const inner: ModuleDoc = {
     statements: statements.map((statement) =>
       "exported" in statement ? { ...statement, exported: false } : statement,
     ),
   };
-  return `(() => {\n${printPlain(inner, false)}\nreturn { create, manifest };\n})()`;
+  return `(() => {\n${printPlain(inner, false)}\nreturn { ${["create", "manifest", ...more].join(", ")} };\n})()`;
 }

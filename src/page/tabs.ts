@@ -20,7 +20,11 @@ export function mountTabs(): void {
     }
   };
   for (const [k, tab] of tabs.entries()) {
-    tab.addEventListener("click", () => show(views[k]!));
+    tab.addEventListener("click", () => {
+      show(views[k]!);
+      // On a phone a view has the screen to itself.
+      if (narrow.matches) byId("tabs").scrollIntoView({ block: "start" });
+    });
     tab.addEventListener("keydown", (event) => {
       const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
       if (by === 0) return;

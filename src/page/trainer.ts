@@ -1,5 +1,7 @@
 // Training in the page's worker: the emitted library, driven by the runtime that generated trainers carry. Knows no DOM and no messages'
 // way; it is given messages and a way to answer.
+import { measureCeiling } from "../inspect/ceiling.ts";
+import type { Profile } from "../inspect/profile.ts";
 import { classColumn, firstRows, imageColumn, lookAt, pixelsOf } from "../runtime/held-out.ts";
 import type { DataManifest, Library, Manifest, ManifestDim } from "../runtime/library.ts";
 import { parseOptions } from "../runtime/options.ts";
@@ -20,13 +22,21 @@ const slice = 24;
 const lookIntervals = { first: 120, last: 1500 } as const;
 /** Images that a walk shows. */
 const shownImages = 16;
+/** Steps before measuring, steps at least, and milliseconds of them. */
+const measuring = { warmUp: 60, least: 40, time: 1500 } as const;
 /** Weights that are shown: no more units than fit a screen. */
 const shownWeights = 64 * 1024;
+
+/** With clocks around its kernels, where they are to be measured. */
+type Clocked = Library & { readonly profile?: Profile };
 
 export class PageTrainer {
   private readonly run: Run;
   private readonly plan: Plan;
   private readonly manifest: Manifest;
+  /** Stands beside every number that was measured on the data; of dropped files it is the first's name. */
+  private readonly dataName: string;
+  private readonly library: Clocked;
   private readonly walkLibrary: Library | undefined;
   private readonly post: (message: FromWorker) => void;
   private readonly held: RowSet;
@@ -37,7 +47,7 @@ export class PageTrainer {
   private lookCost = 0;
 
   constructor(
-    library: Library,
+    library: Clocked,
     walkLibrary: Library | undefined,
     start: Extract<ToWorker, { kind: "start" }>,
     post: (message: FromWorker) => void,
@@ -49,7 +59,9 @@ export class PageTrainer {
     );
     this.plan = planRun(manifest, parseOptions([`--seed=${start.seed}`], "the page"), pageIo(files));
     this.manifest = manifest;
+    this.dataName = start.files[0]?.[0] ?? this.plan.data.title;
     this.run = new Run({ ...library, manifest }, this.plan);
+    this.library = library;
     this.walkLibrary = walkLibrary;
     this.post = post;
     const { valid, test, train } = this.plan.data.split;
@@ -58,7 +70,7 @@ export class PageTrainer {
     const classes = classColumn(this.manifest)?.classes;
     post({
       kind: "ready",
-      data: this.plan.data.title,
+      data: this.dataName,
       trainRows: train.count,
       heldRows: this.held.count,
       steps: this.plan.steps,
@@ -95,7 +107,29 @@ export class PageTrainer {
         this.running = false;
         this.walk();
         break;
+      case "measure":
+        this.measure();
+        break;
     }
+  }
+
+  /** Real steps with a clock around each kernel. */
+  private measure(): void {
+    const { profile } = this.library;
+    if (!profile) throw new Error("this library has no clocks");
+    for (let step = 0; step < measuring.warmUp; step++) this.run.next();
+    profile.milliseconds.fill(0);
+    profile.calls.fill(0);
+    // A browser's clock is coarse: what is shorter than its tick is right in the mean of many.
+    const begin = performance.now();
+    let steps = 0;
+    while (steps < measuring.least || performance.now() - begin < measuring.time) {
+      this.run.next();
+      steps++;
+    }
+    const milliseconds = Array.from(profile.milliseconds, (sum, k) => sum / profile.calls[k]!);
+    const ceiling = measureCeiling(() => performance.now());
+    this.post({ kind: "measured", measured: { steps, data: this.dataName, milliseconds, ceiling } });
   }
 
   private async train(): Promise<void> {
@@ -206,9 +240,14 @@ export class PageTrainer {
     return bytes;
   }
 
-  /** The same step by a trainer whose gradients can be read; then by the run itself. */
+  /** The same step by a trainer whose gradients can be read, where there is one; then by the run itself. */
   private walk(): void {
-    if (!this.walkLibrary || this.run.step >= this.plan.stop) return;
+    if (this.run.step >= this.plan.stop) return;
+    if (!this.walkLibrary) {
+      this.steps(1);
+      this.look();
+      return;
+    }
     const { trainer } = this.run;
     const other = this.walkLibrary.create({ seed: this.plan.seed });
     const rows = this.run.fillBatch(this.run.step);

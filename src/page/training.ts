@@ -1,6 +1,6 @@
 // The page's side of training: starts a worker for each compiled program, keeps what it told last. Draws nothing.
 import workerText from "nnc:page-worker";
-import type { FromWorker, Held, Tensor, ToWorker, Walk } from "./messages.ts";
+import type { FromWorker, Held, Measured, Tensor, ToWorker, Walk } from "./messages.ts";
 import type { Compiled } from "./program.ts";
 import type { Store } from "./store.ts";
 
@@ -25,6 +25,8 @@ export class Training {
   weights: readonly Tensor[] = [];
   prediction: Float32Array | undefined;
   walk: Walk | undefined;
+  /** Of the program as it is now; "pending" while it is measured. */
+  measured: Measured | "pending" | undefined;
   /** What went wrong, in words. */
   problem: string | undefined;
   private worker: Worker | undefined;
@@ -36,7 +38,10 @@ export class Training {
 
   constructor(store: Store) {
     this.store = store;
-    store.on("compiled", () => this.reset());
+    store.on("compiled", () => {
+      this.measured = undefined;
+      this.reset();
+    });
   }
 
   on(listener: (kind: FromWorker["kind"] | "reset") => void): void {
@@ -92,12 +97,38 @@ export class Training {
       this.problem = "This model names no data. Drop idx files with its columns here, inputs first.";
       return;
     }
+    this.worker = this.serve(library, walk, (message) => this.receive(message));
+  }
+
+  /** A worker that has a trainer for these libraries. */
+  private serve(library: string, walk: string | undefined, receive: (message: FromWorker) => void): Worker {
     const text = `${workerText}\nnncWorker.serve(self, ${library}, ${walk ?? "undefined"});`;
-    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-    this.worker = new Worker(url);
-    this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.receive(data);
-    this.worker.onerror = (event) => this.receive({ kind: "failed", message: event.message, help: undefined });
-    this.send({ kind: "start", seed: this.seed, own: this.store.data, files: this.files });
+    const worker = new Worker(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => receive(data);
+    worker.onerror = (event) => receive({ kind: "failed", message: event.message, help: undefined });
+    const start: ToWorker = { kind: "start", seed: this.seed, own: this.store.data, files: this.files };
+    worker.postMessage(start);
+    return worker;
+  }
+
+  /** Times each kernel on real steps of a trainer of its own; training rests meanwhile. */
+  measure(): void {
+    const { compiled } = this.store;
+    if (!compiled || !this.ready || this.measured === "pending") return;
+    if (this.running) this.toggle();
+    this.measured = "pending";
+    const worker = this.serve(compiled.profiled(), undefined, (message) => {
+      if (message.kind !== "measured" && message.kind !== "failed") return;
+      worker.terminate();
+      // Another program may have been compiled meanwhile.
+      if (this.store.compiled !== compiled) return;
+      this.measured = message.kind === "measured" ? message.measured : undefined;
+      if (message.kind === "failed") this.receive(message);
+      else this.tell("measured");
+    });
+    const measure: ToWorker = { kind: "measure" };
+    worker.postMessage(measure);
+    this.tell("measured");
   }
 
   private receive(message: FromWorker): void {

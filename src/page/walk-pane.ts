@@ -33,8 +33,13 @@ export function mountWalk(store: Store, training: Training): void {
       el(
         "header",
         {},
-        el("b", {}, stop.title),
-        el("small", {}, ` ${at + 1} of ${stops.length}, step ${training.walk?.step ?? ""}`),
+        el(
+          "div",
+          {},
+          el("b", {}, stop.title),
+          " ",
+          el("small", {}, `${at + 1} of ${stops.length}, step ${training.walk?.step ?? ""}`),
+        ),
         back,
         on,
       ),
