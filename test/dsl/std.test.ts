@@ -94,6 +94,15 @@ describe("losses and metrics", () => {
     near(evaluate("accuracy(z, t)", data), [0.5]);
     near(evaluate("top_k_accuracy(z, t, k=2)", data), [0.5]);
     near(evaluate("top_k_accuracy(z, t, k=3)", data), [1]);
+    // Masked outputs are -inf; they are nobody's first choice.
+    for (const [label, k, share] of [
+      [0, 1, 1],
+      [2, 1, 0],
+      [2, 2, 1],
+      [1, 2, 0],
+    ]) {
+      near(evaluate(`top_k_accuracy(tensor([[3, -inf, 1]]), i32(tensor([${label}])), k=${k})`, data), [share!]);
+    }
   });
 });
 
