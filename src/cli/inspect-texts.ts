@@ -12,7 +12,7 @@ import type { File } from "../dsl/ast.ts";
 import { printAst } from "../dsl/print-ast.ts";
 import { kernelCosts } from "../inspect/costs.ts";
 import { type DiffLine, diffGraphs, diffTexts } from "../inspect/diff.ts";
-import { fold, presetFolds } from "../inspect/fold.ts";
+import { foldToFit } from "../inspect/fold-lines.ts";
 import { dotText, graphJson, mermaidText } from "../inspect/formats.ts";
 import { type GraphView, viewOf } from "../inspect/graph-view.ts";
 import { layOut } from "../inspect/layout.ts";
@@ -112,7 +112,7 @@ function graphTexts(graphs: readonly NamedGraph[], wanted: Inspection): string {
   // One picture is one graph: of several, that of the training step.
   const one = graphs.find(({ name }) => name === "step") ?? graphs.find(({ name }) => name === "predict") ?? graphs[0]!;
   const view = viewOf(passed(one).graph, { compact: wanted.fold });
-  return pictureText(wanted.fold ? fold(view, presetFolds(view)) : view, wanted.format);
+  return pictureText(wanted.fold ? foldToFit(view) : view, wanted.format);
 }
 
 function pictureText(view: GraphView, format: Exclude<InspectFormat, "text">): string {
