@@ -157,14 +157,14 @@ export const mutants = [
   ),
   mutant(
     "pad: the cotangent one off",
-    "ir/ops/layout.ts",
+    "ir/ops/parts.ts",
     "starts: attrs.pairs.map(([low]) => low)",
     "starts: attrs.pairs.map(([low, high]) => (low === 0 ? low : high))",
     ops,
   ),
   mutant(
     "concat: all parts from the first place",
-    "ir/ops/layout.ts",
+    "ir/ops/parts.ts",
     "(axis === attrs.axis ? offsets[k]! : 0)",
     "(axis === attrs.axis ? offsets[0]! : 0)",
     ops,

@@ -6,11 +6,12 @@ import type { OpDef } from "../../src/ir/op-def.ts";
 import * as contract from "../../src/ir/ops/contract.ts";
 import * as indexing from "../../src/ir/ops/index-ops.ts";
 import * as layout from "../../src/ir/ops/layout.ts";
+import * as parts from "../../src/ir/ops/parts.ts";
 import { opTable } from "../../src/ir/ops/table.ts";
 import * as window from "../../src/ir/ops/window.ts";
 import { checkDerivatives, expectClose } from "./differentiate-helpers.ts";
 
-const records = [contract, window, layout, indexing]
+const records = [contract, window, layout, parts, indexing]
   .flatMap((family) => Object.values(family))
   .filter((value): value is OpDef => typeof value === "object" && "infer" in value);
 

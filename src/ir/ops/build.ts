@@ -27,6 +27,9 @@ import {
 
 // ---- Rules ----
 
+/** What ops take that only move elements. Bytes enter the graph through a cast and nothing else. */
+export const movable: readonly DType[] = ["f32", "i32", "bool"];
+
 /** The size two sizes give together, or undefined where they do not fit. */
 export const broadcastDims = (a: Dim, b: Dim): Dim | undefined =>
   sameDim(a, b) || b === 1 ? a : a === 1 ? b : undefined;

@@ -3,11 +3,8 @@
 import type { OpDef, ShapeError } from "../op-def.ts";
 import { type Affine, at, call, type Expr, load, num, OUT } from "../stage.ts";
 import { type Dim, type DType, f32, i32, isStatic, rows, sameShape, shapeText, type TensorType } from "../types.ts";
-import { checkOperands, given, parallelAxes } from "./build.ts";
+import { checkOperands, given, movable, parallelAxes } from "./build.ts";
 import { refuse } from "./dims.ts";
-
-/** Bytes enter the graph through a cast and nothing else. */
-const movable: readonly DType[] = ["f32", "i32", "bool"];
 
 /** The error for input `place` (from 0), if its dtype is not among `takes`. */
 function checkInput(

@@ -8,6 +8,7 @@ import * as indexing from "./index-ops.ts";
 import * as layout from "./layout.ts";
 import * as leaf from "./leaf.ts";
 import * as marker from "./marker.ts";
+import * as parts from "./parts.ts";
 import * as random from "./random.ts";
 import * as reduce from "./reduce.ts";
 import * as safeForms from "./safe-forms.ts";
@@ -23,6 +24,7 @@ const families: readonly Readonly<Record<string, unknown>>[] = [
   contract,
   window,
   layout,
+  parts,
   indexing,
   random,
   marker,
