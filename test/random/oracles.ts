@@ -29,7 +29,7 @@ const seed = 11;
  * rounding picks the winner of a minimum.
  */
 export function leafValues({ name, dtype, shape, classes }: Leaf, rows: number): number[] {
-  const bits = (i: number): number => mix(mix(i + 1) ^ keyHash(name));
+  const bits = (i: number): number => mix(mix(i + 1) ^ keyHash(name)) >>> 0;
   return Array.from({ length: countAt(shape, rows) }, (_, i) => {
     if (dtype === "i32") return bits(i) % (classes ?? 3);
     if (dtype === "u8") return bits(i) % 256;
