@@ -1,5 +1,5 @@
-// `npm run ulps [-- --stride N]`: the largest error of each function of the WebAssembly target, over every N-th of all 2^32
-// patterns of bits (1: all of them, minutes per function), and its time per element.
+// `npm run ulps [-- --stride N]`: the largest error of each function of the WebAssembly target, over every N-th of all
+// 2^32 patterns of bits (1: all of them, minutes per function), and its time per element.
 import { parseArgs } from "node:util";
 import { loadMath, truths, worstOf } from "../test/codegen/ulps.ts";
 

@@ -81,7 +81,7 @@ export function* patterns(stride: number, first = 0): Generator<Float32Array> {
   }
 }
 
-/** What must be as it is in float64: not-a-number, infinities, zeros and their signs; for the rest the distance in ulps. */
+/** In ulps; infinite where not-a-number, an infinity, a zero or its sign is not what it is in float64. */
 export function distance(got: number, want: number): number {
   const rounded = Math.fround(want);
   if (Number.isFinite(got) && Number.isFinite(rounded) && (want !== 0 || got === want)) {

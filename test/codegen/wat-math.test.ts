@@ -1,5 +1,5 @@
-// The functions of the WebAssembly target against float64: how far off over all patterns of bits, what they give at edges, and
-// that random numbers have the bits that TypeScript makes.
+// The functions of the WebAssembly target against float64: how far off over all patterns of bits, what they give at edges,
+// and that random numbers have the bits that TypeScript makes.
 import { describe, expect, test } from "vitest";
 import { normalOf, uniformOf } from "../../src/base/random.ts";
 import { assemble } from "../../src/codegen/wat/assemble.ts";

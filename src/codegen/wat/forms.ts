@@ -20,8 +20,8 @@ export const set = (name: string, value: string): string => `(local.set $${name}
 export const numeral = (value: number): string =>
   Object.is(value, -0) ? "-0" : String(value).replace("Infinity", "inf").replace("NaN", "nan");
 
-// Constants of four lanes are globals named by their value: V8 reads a global in one instruction and builds a `v128.const` anew
-// in four wherever it stands (a fourth of the time of exp).
+// Constants of four lanes are globals named by their value: V8 reads a global in one instruction, and builds a `v128.const`
+// anew in four wherever it stands (a fourth of the time of exp).
 
 /** One number in four lanes. */
 export const f = (value: number): string => `(global.get $f:${numeral(value)})`;
@@ -87,8 +87,8 @@ export const choose = (mask: string, a: string, b: string): string => `(v128.bit
 export const call = (name: string, ...args: readonly string[]): string => `(call $${name} ${args.join(" ")})`;
 
 /**
- * Sets `to` to the polynomial of `of` with these coefficients, highest power first, and `squared` to `of`²: even and odd powers by a Horner's
- * rule of their own, side by side, since a processor waits for the last result more than for room.
+ * Sets `to` to the polynomial of `of` with these coefficients, highest power first, and `squared` to the square of `of`. Even
+ * and odd powers have a Horner's rule of their own, side by side: a processor waits for the last result more than for room.
  */
 export function polynomial(to: string, of: string, coefficients: readonly number[]): string[] {
   const chain = (name: string, powers: readonly number[]): string[] =>

@@ -1,5 +1,5 @@
-// Mathematical functions as WebAssembly text, four f32 side by side, to about one unit in the last place (`npm run ulps`
-// measures). No branches, and no fused multiply-add, which WebAssembly lacks. Knows no ops and no kernels.
+// Mathematical functions as WebAssembly text, four f32 side by side, to about one unit in the last place: `npm run ulps`
+// measures. No branches, and no fused multiply-add, which WebAssembly lacks. Knows no ops and no kernels.
 //
 // Sources: exp, log and tanh are Cephes' expf, logf and tanhf (S. L. Moshier, 1992); erf is N. Juffa's erff (2014).
 import {
@@ -161,7 +161,7 @@ const tanh = define("tanh", {
 });
 
 const erf = define("erf", {
-  doc: "erf x = x + x polynomial(x²) for |x| <= 0.927734375, else 1 - e^(-t - t polynomial(t)) with the sign of x, t = |x|",
+  doc: "erf x = x + x polynomial(x²) for |x| <= 0.927734375, else 1 - e^(t polynomial(t) - t), t = |x|, with the sign of x",
   body: [
     // erf 4 rounds to 1.
     set("t", atMost(abs(x), f(4))),

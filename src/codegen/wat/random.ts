@@ -1,5 +1,5 @@
-// Random numbers as WebAssembly text: base/random.ts once more, operation by operation in f64, so that the bits are the same.
-// Knows no ops and no kernels.
+// Random numbers as WebAssembly text: base/random.ts once more, operation by operation in f64, so that the bits are the
+// same. Knows no ops and no kernels.
 import { define, get, locals, type MathFunction, set } from "./forms.ts";
 
 const f64 = (value: number): string => `(f64.const ${value})`;

@@ -1,8 +1,8 @@
-// sin and cos as WebAssembly text: four f32, computed as two times two f64, so that the nearest f32 comes out nearly always.
-// Knows no ops and no kernels.
+// sin and cos as WebAssembly text: four f32, computed as two times two f64, so that the nearest f32 comes out nearly
+// always. Knows no ops and no kernels.
 //
-// Sources: reduction and polynomials are FreeBSD's rem_pio2f, sindf and cosdf (Sun Microsystems, 1993; S. Kargl and B. D. Evans);
-// the reduction of large arguments, after Payne and Hanek, is that of Arm's Optimized Routines (sincosf, 2018).
+// Sources: reduction and polynomials are FreeBSD's rem_pio2f, sindf and cosdf (Sun Microsystems, 1993; S. Kargl and
+// B. D. Evans); the reduction of large arguments, after Payne and Hanek, is that of Arm's Optimized Routines (sincosf, 2018).
 import { d, define, f, l, locals, type MathFunction, set } from "./forms.ts";
 
 const add = (a: string, b: string): string => `(f64x2.add ${a} ${b})`;
@@ -53,8 +53,8 @@ const turns = define("turns", {
   ],
 });
 
-// x = mantissa * 2^e. Of 4 / pi, the bits that count are 96 from byte ((bits of x) >> 26) & 15 on, of a table of 27: those before
-// give whole turns, those after too little. The product has 64 bits: two of the quarter, 62 of the rest.
+// x = mantissa * 2^e. Of 4 / pi, the bits that count are 96 from byte ((bits of x) >> 26) & 15 on, of a table of 27: those
+// before give whole turns, those after too little. The product has 64 bits: two of the quarter, 62 of the rest.
 const bytes = [0, 0, 0, 0xa2, 0xf9, 0x83, 0x6e, 0x4e, 0x44, 0x15, 0x29, 0xfc, 0x27, 0x57, 0xd1, 0xf5];
 const moreBytes = [0x34, 0xdd, 0xc0, 0xdb, 0x62, 0x95, 0x99, 0x3c, 0x43, 0x90, 0x41, 0, 0, 0, 0, 0];
 const table = (list: readonly number[]): string => `(v128.const i8x16 ${list.join(" ")})`;
