@@ -47,12 +47,12 @@ function keyOf({ id, kind, side, place }: ViewNode): string {
 
 function lineBox(id: string, nodes: readonly ViewNode[]): ViewNode {
   const last = nodes.at(-1)!;
-  const lines = new Set(nodes.map(lineText).filter((text) => text !== ""));
+  const lines = [...new Set(nodes.map(({ place }) => place))].map((place) => place.replace(/^.*:/, ""));
   const size = nodes.reduce((sum, node) => sum + node.size, 0);
   const what = last.kind === "param" ? "parameters" : last.kind === "state" ? "states" : "operations";
   return {
     id,
-    name: lines.size === 1 ? [...lines][0]! : `${lines.size} lines, round after round`,
+    name: lines.length === 1 ? lineText(last) : `lines ${lines.slice(0, -1).join(", ")} and ${lines.at(-1)}`,
     text: `${size} ${what}`,
     op: "call",
     type: last.type,

@@ -57,16 +57,20 @@ export function layOut(view: GraphView): Layout {
   for (const { from, to } of view.edges) graph.setEdge(from, to);
   layout(graph);
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
+  // Edges may swing out farther than any box.
+  const along = view.edges.flatMap(({ from, to }) => (graph.edge(from, to) as { points: { x: number }[] }).points);
+  const left = Math.floor(along.reduce((least, { x }) => Math.min(least, x), 0));
+  const right = Math.ceil(along.reduce((most, { x }) => Math.max(most, x), Math.max(0, width)));
   return {
-    width: Math.ceil(Math.max(0, width)),
+    width: right - left,
     height: Math.ceil(Math.max(0, height)),
     boxes: view.nodes.map((node) => {
       const at = graph.node(node.id) as { x: number; y: number; width: number; height: number };
-      return { node, x: at.x, y: at.y, width: at.width, height: at.height, lines: lines.get(node.id)! };
+      return { node, x: at.x - left, y: at.y, width: at.width, height: at.height, lines: lines.get(node.id)! };
     }),
     edges: view.edges.map(({ from, to, type }) => {
       const { points } = graph.edge(from, to) as { points: { x: number; y: number }[] };
-      return { from, to, type, points };
+      return { from, to, type, points: points.map(({ x, y }) => ({ x: x - left, y })) };
     }),
   };
 }

@@ -1,6 +1,6 @@
 // The graph view: the same picture as `nnc inspect --format svg`, with pan, zoom, fold, and the keyboard along its edges.
 
-import { fold, foldableCalls, presetFolds } from "../inspect/fold.ts";
+import { fewBoxes, fold, foldableCalls } from "../inspect/fold.ts";
 import { foldLines, mostBoxes } from "../inspect/fold-lines.ts";
 import { type GraphView, type ViewNode, viewOf } from "../inspect/graph-view.ts";
 import { type Layout, layOut } from "../inspect/layout.ts";
@@ -11,12 +11,21 @@ import type { Store } from "./store.ts";
 
 type Shown = "textbook" | "step";
 
+/** Every operation, calls of functions as single boxes, or lines of the model. */
+type Level = "all" | "calls" | "lines";
+const levels: readonly Level[] = ["all", "calls", "lines"];
+
+/** A picture that must be made this many times smaller cannot be read any more. */
+const leastReadable = 1.8;
+
 export function mountGraph(store: Store): void {
   const canvas = byId("graph-canvas");
   const tools = byId("graph-tools");
   const outline = byId("graph-outline");
   let shown: Shown = "textbook";
   let whole: GraphView = { nodes: [], edges: [] };
+  let level: Level = "all";
+  /** Calls that are single boxes at the level of calls. */
   let folded: ReadonlySet<string> = new Set();
   let layout: Layout | undefined;
   let nodes = new Map<string, ViewNode>();
@@ -26,11 +35,18 @@ export function mountGraph(store: Store): void {
 
   const svg = (): SVGSVGElement | null => canvas.querySelector("svg");
   const place = (): void => svg()?.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${box.height}`);
+  /** How many times smaller the whole must be to be seen; never larger than life. */
+  const scaleOf = ({ width, height }: Layout): number =>
+    Math.max(width / Math.max(canvas.clientWidth, 1), height / Math.max(canvas.clientHeight, 1), 1);
+  const viewAt = (wanted: Level): GraphView => {
+    if (wanted === "all") return whole;
+    const calls = fold(whole, folded);
+    return wanted === "calls" ? calls : foldLines(calls);
+  };
   const fitWhole = (): void => {
     if (!layout) return;
     const { clientWidth: width, clientHeight: height } = canvas;
-    // Never larger than life.
-    const scale = Math.max(layout.width / Math.max(width, 1), layout.height / Math.max(height, 1), 1);
+    const scale = scaleOf(layout);
     box = {
       width: width * scale,
       height: height * scale,
@@ -56,12 +72,7 @@ export function mountGraph(store: Store): void {
   };
 
   const draw = (): void => {
-    const calls = fold(whole, folded);
-    const isLarge = calls.nodes.length > mostBoxes;
-    const view = isLarge ? foldLines(calls) : calls;
-    note = isLarge
-      ? `${calls.nodes.length.toLocaleString("en")} boxes are too many to draw: each line of the model is one`
-      : "";
+    const view = viewAt(level);
     nodes = new Map(view.nodes.map((node) => [node.id, node]));
     layout = layOut(view);
     canvas.innerHTML = svgText(layout, { style: false });
@@ -96,22 +107,32 @@ export function mountGraph(store: Store): void {
       shown = next;
       refresh();
     };
-    const calls = [...foldableCalls(whole).keys()].filter((key) => !key.includes("."));
     tools.replaceChildren(
       button("textbook", "loss and gradients in their plainest form", shown === "textbook", show("textbook")),
       button("whole step", "forward, backward and update as they are compiled", shown === "step", show("step")),
-      ...(calls.length > 0
+      ...(viewAt("lines").nodes.length < whole.nodes.length
         ? [
-            button(folded.size > 0 ? "unfold" : "fold", "calls of functions as single boxes", undefined, () => {
-              folded = folded.size > 0 ? new Set() : new Set(calls);
-              draw();
-            }),
+            button("fold", "fewer boxes: calls of functions, then lines of the model", undefined, () => go(1)),
+            button("unfold", "more boxes", undefined, () => go(-1)),
           ]
         : []),
       button("+", "zoom in", undefined, () => zoom(1 / 1.25)),
       button("−", "zoom out", undefined, () => zoom(1.25)),
       button("fit", "the whole graph", undefined, fitWhole),
     );
+  };
+
+  /** One level up or down, past those that change nothing. */
+  const go = (by: 1 | -1): void => {
+    const { length: now } = viewAt(level).nodes;
+    for (let k = levels.indexOf(level) + by; k >= 0 && k < levels.length; k += by) {
+      const { length: next } = viewAt(levels[k]!).nodes;
+      if (next === now) continue;
+      if (next > mostBoxes) break;
+      level = levels[k]!;
+      draw();
+      return;
+    }
   };
 
   const mark = (): void => {
@@ -127,7 +148,17 @@ export function mountGraph(store: Store): void {
     const { compiled } = store;
     if (!compiled) return;
     whole = viewOf(shown === "textbook" ? compiled.textbook : compiled.step, { compact: true });
-    folded = presetFolds(whole);
+    folded = new Set([...foldableCalls(whole).keys()].filter((key) => !key.includes(".")));
+    // As many boxes as can be read; lines, where nothing can.
+    level =
+      levels.find((each) => {
+        const view = viewAt(each);
+        return view.nodes.length <= fewBoxes && scaleOf(layOut(view)) <= leastReadable;
+      }) ?? "lines";
+    note =
+      whole.nodes.length > mostBoxes && level === "lines"
+        ? `${whole.nodes.length.toLocaleString("en")} boxes are too many to draw: each line of the model is one`
+        : "";
     draw();
   };
   store.on("compiled", refresh);
@@ -139,6 +170,10 @@ export function mountGraph(store: Store): void {
   const open = (group: SVGGElement): void => {
     const node = nodes.get(group.dataset["id"]!);
     if (node?.kind !== "group") return;
+    if (level === "lines") {
+      go(-1);
+      return;
+    }
     folded = new Set([...folded].filter((key) => key !== node.id));
     draw();
   };

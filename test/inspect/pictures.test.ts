@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { bitmapUri } from "../../src/inspect/bitmap.ts";
 import { diffTexts } from "../../src/inspect/diff.ts";
 import { fold, foldableCalls } from "../../src/inspect/fold.ts";
+import { foldLines } from "../../src/inspect/fold-lines.ts";
 import { dotText, mermaidText } from "../../src/inspect/formats.ts";
 import type { GraphView, ViewNode } from "../../src/inspect/graph-view.ts";
 import { layOut } from "../../src/inspect/layout.ts";
@@ -99,6 +100,58 @@ describe("folding", () => {
       ["f", "2 operations"],
     ]);
     expect(edges).toHaveLength(1);
+  });
+});
+
+describe("folding by lines", () => {
+  const atLines = (view: GraphView, lines: readonly number[]): GraphView => ({
+    ...view,
+    nodes: view.nodes.map((node, k) => ({ ...node, place: `m.nn:${lines[k % lines.length]}` })),
+  });
+
+  test("has no cycle, loses no node, joins what was joined, and keeps lines apart that do not feed each other", () => {
+    const lines = fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 24 });
+    fc.assert(
+      fc.property(views, lines, (plain, places) => {
+        const view = atLines(plain, places);
+        const folded = foldLines(view);
+        expect(topological(folded)).toBeDefined();
+        expect(folded.nodes.reduce((sum, { size }) => sum + size, 0)).toBe(view.nodes.length);
+        // Boxes are as many as lines that cannot reach one another both ways.
+        const reach = reachOf(view);
+        const together = (a: string, b: string): boolean => a === b || (reach(a).has(b) && reach(b).has(a));
+        const kinds = [...new Set(view.nodes.map(({ place }) => place))];
+        const boxes = kinds.filter((place, k) => !kinds.slice(0, k).some((before) => together(before, place)));
+        expect(folded.nodes.length).toBe(boxes.length);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  /** Lines that lines lead to, by following edges until nothing is new. */
+  function reachOf(view: GraphView): (line: string) => ReadonlySet<string> {
+    const place = new Map(view.nodes.map((node) => [node.id, node.place]));
+    const pairs = view.edges.map(({ from, to }) => [place.get(from)!, place.get(to)!] as const);
+    return (line) => {
+      const found = new Set<string>();
+      for (let before = -1; before < found.size; ) {
+        before = found.size;
+        for (const [from, to] of pairs) if (from === line || found.has(from)) found.add(to);
+      }
+      return found;
+    };
+  }
+
+  test("a loop of two lines is one box that names them; what feeds it and what it feeds are boxes of their own", () => {
+    const nodes = [1, 2, 3, 2, 3, 4].map((line, k) => box(`n${k}`, { place: `m.nn:${line}` }));
+    const edges = nodes.slice(1).map(({ id }, k) => ({ from: `n${k}`, to: id, type: "" }));
+    const folded = foldLines({ nodes, edges });
+    expect(folded.nodes.map(({ name, text }) => [name, text])).toEqual([
+      ["n0", "f(x)"],
+      ["lines 2 and 3", "4 operations"],
+      ["n5", "f(x)"],
+    ]);
+    expect(folded.edges).toHaveLength(2);
   });
 });
 

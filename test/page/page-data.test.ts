@@ -37,7 +37,7 @@ describe.skipIf(!chromiumPath)(`other models and data on the page${skipReason}`,
   const complaints: string[] = [];
   beforeAll(async () => {
     browser = await openChromium();
-  });
+  }, 60_000);
   afterAll(() => browser?.close());
 
   async function open(model: string): Promise<Page> {

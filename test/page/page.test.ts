@@ -32,7 +32,7 @@ describe.skipIf(!chromiumPath)(`the page of nnc explore${skipReason}`, () => {
     page.on("pageerror", (error) => complaints.push(error.message));
     await page.goto(pathToFileURL(file).href);
     await untilReady();
-  });
+  }, 60_000);
   afterAll(() => browser?.close());
 
   const untilReady = async (): Promise<void> => {
