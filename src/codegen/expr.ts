@@ -110,18 +110,23 @@ export function exprsOf(stage: Stage): Expr[] {
   const list = [stage.body];
   if (stage.reduce?.index) list.push(stage.reduce.index);
   if (stage.epilogue) list.push(stage.epilogue);
+  if (stage.filter) list.push(stage.filter.beside.body);
   for (const place of stage.out.at) if (!isAffine(place)) list.push(place);
   return list;
 }
 
 /** Rebuilds all expressions of a stage. */
 export function mapStage<S extends Stage>(stage: S, visit: (e: Expr) => Expr): S {
+  const { filter } = stage;
   const reduce = stage.reduce?.index ? { ...stage.reduce, index: mapExpr(stage.reduce.index, visit) } : stage.reduce;
   return {
     ...stage,
     body: mapExpr(stage.body, visit),
     ...(reduce ? { reduce } : {}),
     ...(stage.epilogue ? { epilogue: mapExpr(stage.epilogue, visit) } : {}),
+    ...(filter
+      ? { filter: { ...filter, beside: { ...filter.beside, body: mapExpr(filter.beside.body, visit) } } }
+      : {}),
     out: { ...stage.out, at: stage.out.at.map((p) => (isAffine(p) ? p : mapExpr(p, visit))) },
   };
 }
@@ -155,7 +160,7 @@ export function readsOf(stage: Stage): ValueId[] {
 
 /** Every value a stage writes. */
 export const writesOf = (stage: Stage): ValueId[] =>
-  stage.filter ? [stage.out.value, stage.filter.counts] : [stage.out.value];
+  stage.filter ? [stage.out.value, stage.filter.beside.value, stage.filter.counts] : [stage.out.value];
 
 /** An index is an i32, a size an f32. */
 export const dtypeOfExpr = (expr: Expr): DType =>

@@ -65,9 +65,11 @@ export function kernelKey(context: LoweringContext, kernel: Kernel): KernelKey {
     const body = expr(s.body);
     const epilogue = s.epilogue ? expr(s.epilogue) : "";
     const list = s.sparse
-      ? `${s.sparse.axis}${value(s.sparse.list)}${value(s.sparse.counts)}${s.sparse.at.map(affine)}`
+      ? `${s.sparse.axis},${s.sparse.position}${value(s.sparse.list)}${value(s.sparse.counts)}${s.sparse.at.map(affine)}`
       : "";
-    const filter = s.filter ? value(s.filter.counts) : "";
+    const filter = s.filter
+      ? `${value(s.filter.counts)}${value(s.filter.beside.value)}${expr(s.filter.beside.body)}`
+      : "";
     const out = `${value(s.out.value)}[${s.out.at.map(place).join(";")}]${s.out.mode}`;
     return [axes, fold, body, epilogue, list, filter, out].join("|");
   };

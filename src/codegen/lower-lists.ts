@@ -8,11 +8,12 @@ import type { PlacedStage, Schedule } from "./schedule.ts";
 /** The points of a list, in order; the axis variable is read from it. */
 export function overList(
   scalars: KernelScalars,
-  { axis, list, counts, at }: NonNullable<PlacedStage["sparse"]>,
+  { axis, position, list, counts, at }: NonNullable<PlacedStage["sparse"]>,
   point: Point,
   body: readonly Loop[],
 ): Loop[] {
-  const [end, p] = [scalars.names.unique("end"), scalars.names.unique("p")];
+  const end = scalars.names.unique("end");
+  const p = scalars.variables.get(position)!;
   const length = scalars.place(counts, at, point);
   const entry = entryOf(scalars, list, at, point, p);
   const count: Loop = {
@@ -62,11 +63,14 @@ export function makeList(schedule: Schedule, scalars: KernelScalars, stage: Plac
   const counted: Scalar = { kind: "var", name: count, dtype: "i32" };
   const entry = entryOf(scalars, stage.out.value, places, point, count);
   const length = scalars.place(stage.filter!.counts, places, point);
+  const { value, body } = stage.filter!.beside;
+  const beside = entryOf(scalars, value, places, point, count);
   const test: Loop = {
     kind: "if",
     condition: scalars.scalar(stage.body, point),
     body: [
       { kind: "store", buffer: entry.buffer, at: entry.place, value: scalars.axis(scan.id), add: false },
+      { kind: "store", buffer: beside.buffer, at: beside.place, value: scalars.scalar(body, point), add: false },
       { kind: "assign", name: count, value: nextOf(count) },
     ],
   };
@@ -139,6 +143,8 @@ export function transposeList(scalars: KernelScalars, stage: PlacedStage, point:
   const count = scalars.names.unique("count");
   const length = scalars.place(stage.filter!.counts, places, point);
   const entry = entryOf(scalars, stage.out.value, places, point, count);
+  const { value, body } = stage.filter!.beside;
+  const beside = entryOf(scalars, value, places, point, count);
   const zero: Loop = {
     kind: "store",
     buffer: length.buffer,
@@ -154,6 +160,7 @@ export function transposeList(scalars: KernelScalars, stage: PlacedStage, point:
       value: { kind: "load", buffer: length.buffer, at: length.place, dtype: "i32" },
     },
     { kind: "store", buffer: entry.buffer, at: entry.place, value: scalars.axis(scan.id), add: false },
+    { kind: "store", buffer: beside.buffer, at: beside.place, value: scalars.scalar(body, point), add: false },
     { kind: "store", buffer: length.buffer, at: length.place, value: nextOf(count), add: false },
   ];
   return [

@@ -1,6 +1,15 @@
 // Expressions -> scalars of one kernel: names for its buffers, host numbers and streams, and places as linear indices.
 // Knows values, names and lanes; knows no loops.
-import { type Affine, type AxisId, type Expr, type Guard, isAffine, type ScalarFn, type ValueId } from "../ir/stage.ts";
+import {
+  type Affine,
+  type Axis,
+  type AxisId,
+  type Expr,
+  type Guard,
+  isAffine,
+  type ScalarFn,
+  type ValueId,
+} from "../ir/stage.ts";
 import { type DType, type Storage, typeText } from "../ir/types.ts";
 import { axisOf, exprsOf, readsOf, visitExpr, writesOf } from "./expr.ts";
 import { addIndex, scaleIndex } from "./indexes.ts";
@@ -67,7 +76,7 @@ export class KernelScalars {
     this.batch = context.batch;
     this.locals = localValues(context, kernel);
     this.shared = new Set(kernel.stages[0]!.axes.slice(0, kernel.shared).map((axis) => axis.id));
-    const name = (axis: PlacedStage["axes"][number]): void => {
+    const name = (axis: Pick<Axis, "id" | "name">): void => {
       if (!this.variables.has(axis.id)) this.variables.set(axis.id, this.names.unique(axis.name));
     };
     // Names at the procedure's top come first, so that no inner scope can take them.
@@ -90,6 +99,7 @@ export class KernelScalars {
       this.names.scoped(() => {
         for (const { id } of inner) if (this.variables.has(id)) this.names.taken.add(this.variables.get(id)!);
         inner.forEach(name);
+        if (stage.sparse) name({ id: stage.sparse.position, name: "p" });
       });
     }
     for (const variable of this.variables.values()) this.names.taken.add(variable);

@@ -74,8 +74,6 @@ export interface Recipe {
   readonly tiles: ReadonlyMap<AxisId, number>;
   /** Per stage the axis along which four neighbours are computed side by side, where the target has lanes. */
   readonly lanes?: readonly (AxisId | undefined)[];
-  /** Runs the reduction over the non-zeros of this value only. */
-  readonly sparse?: { readonly input: ValueId; readonly axis: AxisId };
   /** Why, for `--explain-schedule`. */
   readonly why: string;
 }

@@ -107,18 +107,22 @@ export type ReduceOp = "add" | "mul" | "min" | "max" | "argmax" | "argmin";
 
 export interface Stage {
   readonly axes: readonly Axis[];
-  /** Runs an axis over a list of its points: `counts` at `at` says how many, `list` at `at` and 0, 1, … which. Made by scheduling. */
+  /**
+   * Runs an axis over a list of its points: `counts` at `at` says how many, `list` at `at` and 0, 1, … which. `position` stands for
+   * that 0, 1, … in the places of what lies beside the list. Made by scheduling.
+   */
   readonly sparse?: {
     readonly axis: AxisId;
+    readonly position: AxisId;
     readonly list: ValueId;
     readonly counts: ValueId;
     readonly at: readonly Affine[];
   };
   /**
    * Makes such a list: the points of the scan axis at which the body holds go to `out`, which names its other places, one after
-   * the other, and how many to `counts`. Made by scheduling.
+   * the other, what `beside` makes of them to its value at the same places, and how many to `counts`. Made by scheduling.
    */
-  readonly filter?: { readonly counts: ValueId };
+  readonly filter?: { readonly counts: ValueId; readonly beside: { readonly value: ValueId; readonly body: Expr } };
   /** For argmax and argmin, `index` is what is kept of the winner; the first wins a tie. */
   readonly reduce?: { readonly op: ReduceOp; readonly dtype: DType; readonly index?: Expr };
   readonly body: Expr;

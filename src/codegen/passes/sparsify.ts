@@ -3,8 +3,8 @@
 // reduction over a list. Stays true: the order of summation. Density comes from the data set's descriptor, not from the data, so
 // that code and bits can be reproduced; leave this pass out for a dense run.
 import { type Affine, type Axis, type AxisId, at, type Expr, type ValueId } from "../../ir/stage.ts";
-import { type Dim, dimAt, i32, type Shape } from "../../ir/types.ts";
-import { axisOf, visitExpr } from "../expr.ts";
+import { type Dim, dimAt, f32, i32, type TensorType } from "../../ir/types.ts";
+import { axisOf, exprsOf, mapStage, sameAffine, visitExpr } from "../expr.ts";
 import { isContraction } from "../recipes.ts";
 import type { Kernel, PlacedStage, Schedule, Value } from "../schedule.ts";
 import { asKernel, countWriters, isMap, substitute } from "./inline.ts";
@@ -17,6 +17,8 @@ const leastResults = 4;
 interface Lists {
   readonly list: ValueId;
   readonly counts: ValueId;
+  /** The factors themselves, at the places of the list. */
+  readonly factors: ValueId;
 }
 
 export function sparsify(schedule: Schedule, zeros: ReadonlyMap<string, number>, batch: number): Schedule {
@@ -26,13 +28,13 @@ export function sparsify(schedule: Schedule, zeros: ReadonlyMap<string, number>,
   const makers = new Map(schedule.kernels.map((k) => [k.stages[0]!.out.value, k.stages[0]!]));
   const writers = countWriters(schedule);
 
-  const newValue = (name: string, shape: Shape, column: Value): ValueId => {
-    values.push({ id: values.length, name, type: i32(...shape), home: { kind: "temp" }, origins: column.origins });
+  const newValue = (name: string, type: TensorType, column: Value): ValueId => {
+    values.push({ id: values.length, name, type, home: { kind: "temp" }, origins: column.origins });
     return values.length - 1;
   };
-  /** The list of a column's non-zeros along one dimension, made once per program. */
-  const listsOf = (column: Value, along: number): Lists => {
-    const key = `${column.id}/${along}`;
+  /** The list of a factor's non-zeros along one dimension, made once per program. */
+  const listsOf = ({ column, along, factor, maker }: SparseFactor): Lists => {
+    const key = `${factor}/${along}`;
     const known = made.get(key);
     if (known) return known;
     const { shape } = column.type;
@@ -40,12 +42,15 @@ export function sparsify(schedule: Schedule, zeros: ReadonlyMap<string, number>,
     const name = `${column.name.replace(/_bytes$/, "")}_${outer.length === 1 && outer[0] === 0 ? "row" : "column"}`;
     const sizes = outer.map((d) => shape[d]!);
     const lists = {
-      list: newValue(`${name}_nonzeros`, [...sizes, shape[along]!], column),
-      counts: newValue(`${name}_counts`, sizes, column),
+      list: newValue(`${name}_nonzeros`, i32(...sizes, shape[along]!), column),
+      counts: newValue(`${name}_counts`, i32(...sizes), column),
+      factors: newValue(`${name}_factors`, f32(...sizes, shape[along]!), column),
     };
     // The second list of a matrix is cheaper made from the first than from the column: it visits non-zeros only.
-    const other = shape.length === 2 ? made.get(`${column.id}/${1 - along}`) : undefined;
-    kernels.push(asKernel(listStage(column, along, lists, other)));
+    const other = shape.length === 2 ? made.get(`${factor}/${1 - along}`) : undefined;
+    const body: Expr = { kind: "load", of: factor, at: shape.map((_, d) => at(d)), dtype: "f32" };
+    const stage = listStage(column, along, { ...lists, body }, other);
+    kernels.push(asKernel(maker && !other ? substitute(stage, factor, maker)! : stage));
     made.set(key, lists);
     return lists;
   };
@@ -57,17 +62,22 @@ export function sparsify(schedule: Schedule, zeros: ReadonlyMap<string, number>,
       kernels.push(kernel);
       continue;
     }
-    const { column, along, axis, outer } = found;
-    const { list, counts } = listsOf(column, along);
-    kernels.push(asKernel({ ...found.stage, sparse: { axis, list, counts, at: outer } }));
+    const { axis, outer } = found;
+    const { list, counts, factors } = listsOf(found);
+    const position = 1 + Math.max(...stage.axes.map((a) => a.id));
+    const beside: Expr = { kind: "load", of: factors, at: [...outer, at(position)], dtype: "f32" };
+    const direct = mapStage(stage, (e) => (e.kind === "load" && e.of === found.factor ? beside : e));
+    kernels.push(asKernel({ ...direct, sparse: { axis, position, list, counts, at: outer } }));
   }
   return { ...schedule, values, kernels };
 }
 
 interface SparseFactor {
-  /** The stage, reading the column itself. */
-  readonly stage: PlacedStage;
+  readonly factor: ValueId;
+  /** The column that is 0 wherever the factor is. */
   readonly column: Value;
+  /** How the factor is made of it, where it is not the column itself. */
+  readonly maker: PlacedStage | undefined;
   /** The dimension of the column that the reduction runs along. */
   readonly along: number;
   readonly axis: AxisId;
@@ -90,18 +100,17 @@ function sparseFactor(
     const maker = makers.get(factor.of);
     const column = columnOf(schedule, factor.of, maker, writers);
     if (column?.home.kind !== "column" || (zeros.get(column.home.name) ?? 0) < leastZeros) continue;
-    const direct = maker ? substitute(stage, factor.of, maker) : stage;
-    const read = direct && loadOf(direct.body, column.id);
-    if (!direct || !read) continue;
-    const axes = read.at.map(axisOf);
+    if (!sameEverywhere(stage, factor)) continue;
+    const axes = factor.at.map(axisOf);
     const along = axes.indexOf(folded[0]!.id);
-    const outer = read.at.filter((_, d) => d !== along);
+    const outer = factor.at.filter((_, d) => d !== along);
     const parallel = stage.axes.filter((a) => a.kind === "parallel");
     const outerAxes = axes.filter((_, d) => d !== along);
     if (along < 0 || !outerAxes.every((a) => parallel.some((p) => p.id === a))) continue;
     const results = parallel.filter((p) => !outerAxes.includes(p.id)).reduce((k, p) => k * dimAt(p.extent, batch), 1);
     if (results < leastResults) continue;
-    return { stage: direct, column, along, axis: folded[0]!.id, outer };
+    const own = maker && factor.of !== column.id ? maker : undefined;
+    return { factor: factor.of, column, maker: own, along, axis: folded[0]!.id, outer };
   }
   return undefined;
 }
@@ -122,28 +131,40 @@ function columnOf(
   if (value.home.kind === "column") return value;
   if (!maker || writers.get(id) !== 1 || !isMap(maker)) return undefined;
   const read = keepsZero(maker.body);
-  return read !== undefined && schedule.values[read]!.home.kind === "column" ? schedule.values[read] : undefined;
+  const column = read && schedule.values[read.of]!;
+  const liesAlike = read?.at.every((place, d) => sameAffine(place, maker.out.at[d] as Affine)) ?? false;
+  return column?.home.kind === "column" && liesAlike ? column : undefined;
 }
 
-/** The one value that an expression reads, if the expression is 0 wherever that is. */
-function keepsZero(e: Expr): ValueId | undefined {
-  if (e.kind === "load" && !e.guard) return e.of;
+/** What an expression reads, if that is one value and the expression is 0 wherever it is. */
+function keepsZero(e: Expr): Extract<Expr, { kind: "load" }> | undefined {
+  if (e.kind === "load" && !e.guard) return e;
   if (e.kind !== "call") return undefined;
   if (e.fn === "neg" || e.fn === "cast") return keepsZero(e.args[0]!);
   if ((e.fn === "div" || e.fn === "mul") && e.args[1]!.kind === "num") return keepsZero(e.args[0]!);
   return undefined;
 }
 
-function loadOf(body: Expr, value: ValueId): Extract<Expr, { kind: "load" }> | undefined {
-  let found: Extract<Expr, { kind: "load" }> | undefined;
-  visitExpr(body, (e) => {
-    if (e.kind === "load" && e.of === value) found = e;
-  });
-  return found;
+/** Whether the stage reads the factor at one place only. */
+function sameEverywhere(stage: PlacedStage, factor: Extract<Expr, { kind: "load" }>): boolean {
+  let same = true;
+  for (const expr of exprsOf(stage)) {
+    visitExpr(expr, (e) => {
+      if ((e.kind === "gather" || e.kind === "load") && e.of === factor.of) {
+        same &&= e.kind === "load" && e.at.every((place, d) => sameAffine(place, factor.at[d]!));
+      }
+    });
+  }
+  return same;
 }
 
 /** For every other index of the column: the indices along one dimension at which it is not 0, in order. */
-function listStage(column: Value, along: number, lists: Lists, other: Lists | undefined): PlacedStage {
+function listStage(
+  column: Value,
+  along: number,
+  lists: Lists & { readonly body: Expr },
+  other: Lists | undefined,
+): PlacedStage {
   const { shape } = column.type;
   const letters = ["n", "k", "i", "j"];
   const axis = (d: number, kind: Axis["kind"]): Axis => ({
@@ -153,13 +174,22 @@ function listStage(column: Value, along: number, lists: Lists, other: Lists | un
     kind,
   });
   const outer = shape.map((_, d) => d).filter((d) => d !== along);
+  const position = shape.length;
+  const fromOther: Expr | undefined = other && {
+    kind: "load",
+    of: other.factors,
+    at: [at(along), at(position)],
+    dtype: "f32",
+  };
   const read: Expr = { kind: "load", of: column.id, at: shape.map((_, d) => at(d)), dtype: "f32" };
   return {
     name: `nonzeros_of_${column.name}`,
     axes: [...outer.map((d) => axis(d, "parallel")), axis(along, "scan")],
     body: { kind: "call", fn: "ne", dtype: "bool", args: [read, { kind: "num", value: 0, dtype: "f32" }] },
-    filter: { counts: lists.counts },
-    ...(other ? { sparse: { axis: outer[0]!, list: other.list, counts: other.counts, at: [at(along)] } } : {}),
+    filter: { counts: lists.counts, beside: { value: lists.factors, body: fromOther ?? lists.body } },
+    ...(other
+      ? { sparse: { axis: outer[0]!, position, list: other.list, counts: other.counts, at: [at(along)] } }
+      : {}),
     out: { value: lists.list, at: outer.map((d) => at(d)), mode: "set" },
     origins: column.origins,
   };
