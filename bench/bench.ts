@@ -13,11 +13,12 @@ import { jobs } from "./jobs.ts";
 import { kernels } from "./kernels.ts";
 import { findTorch, type PeerKind, peerKinds, peersInstalled } from "./peer.ts";
 import { type RaceOptions, type RaceResult, race } from "./race.ts";
+import { recheckTable, recheckTimes } from "./recheck.ts";
 import { compileTable, goalTable, jobTable, kernelTable, raceTable, versions } from "./report.ts";
 import { benchFolder, findTarget, libraryFor, reference } from "./targets.ts";
 import { workloads } from "./workloads.ts";
 
-const sections = ["race", "kernels", "compile", "jobs"] as const;
+const sections = ["race", "kernels", "compile", "recheck", "jobs"] as const;
 
 const help = `npm run bench -- [options]
   --only NAMES     of ${workloads.map((w) => w.name).join(", ")}
@@ -138,9 +139,11 @@ async function measure(options: Options, kinds: readonly PeerKind[], folder: str
   if (kernelRows) print(`\n${kernelTable(kernelRows)}\n`);
   const compileRows = parts.includes("compile") ? compileCosts(quick) : undefined;
   if (compileRows) print(`\n${compileTable(compileRows)}\n`);
+  const recheckRows = parts.includes("recheck") ? recheckTimes() : undefined;
+  if (recheckRows) print(`\n${recheckTable(recheckRows)}\n`);
   const jobRows = parts.includes("jobs") ? jobs(folder, dataDir, quick) : undefined;
   if (jobRows) print(`\n${jobTable(jobRows)}\n`);
-  return { races, kernels: kernelRows, compile: compileRows, jobs: jobRows };
+  return { races, kernels: kernelRows, compile: compileRows, recheck: recheckRows, jobs: jobRows };
 }
 
 async function runRaces({ only, clock, quick, dataDir }: Options, kinds: readonly PeerKind[], folder: string) {
