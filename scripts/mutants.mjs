@@ -479,12 +479,12 @@ export const mutants = [
   mutant(
     "no tail after whole tiles",
     "codegen/lower.ts",
-    "if (whole < extent) loops.push(loop(indexScalar(constantIndex(whole)), end, extent - whole));",
-    "",
+    "from = Math.max(from, to);",
+    "from = extent;",
     programs,
     random,
   ),
-  mutant("no tail where N is known at run time", "codegen/lower.ts", "loop(mainEnd, end, 1),", "", programs, random),
+  mutant("no tail where N is known at run time", "codegen/lower.ts", "from = to;", "from = end;", programs, random),
   mutant(
     "inner loops of one name",
     "codegen/lower-scalars.ts",
