@@ -85,7 +85,7 @@ describe("every model computes as WebAssembly what it computes as TypeScript", (
       }
       compare("predict");
       for (const { name } of manifest.outputs) expect(worst(...tensor(name)), name).toBeLessThan(2e-5);
-    });
+    }, 400_000);
   }
 });
 

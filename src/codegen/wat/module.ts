@@ -12,7 +12,16 @@ import { type MemoryMap, memoryMap, scalarAddress } from "./memory.ts";
 import { argumentOf, type Binding, printLoops } from "./print-loops.ts";
 import { linesOf } from "./text.ts";
 
+/** Texts are long, and asked for twice: to be assembled, and for what they import. */
+const texts = new WeakMap<Unit, string>();
+
 export function watText(unit: Unit): string {
+  const known = texts.get(unit) ?? printModule(unit);
+  texts.set(unit, known);
+  return known;
+}
+
+function printModule(unit: Unit): string {
   const memory = memoryMap(unit);
   const called = new Set<string>();
   const functions = new Map(unit.kernels.functions.map((f) => [f.name, f]));
@@ -74,10 +83,7 @@ function kernelText(memory: MemoryMap, shared: SharedFunction, called: Set<strin
     return name;
   });
   const naive = procedure.naive ? printTypeScript({ ...procedure, body: procedure.naive }) : [];
-  const places = procedure.buffers.map(
-    ({ name, storage, comment }) =>
-      `${name}: ${storage === "f32" ? "" : `${storage} `}${comment} at ${where(bound.get(name)!)}`,
-  );
+  const places = procedure.buffers.map(({ name, comment }) => `${name}: ${comment} at ${where(bound.get(name)!)}`);
   return [
     ...kernelDocs(shared).map((line) => `;; ${line}`),
     ...places.map((line) => `;; ${plainText(line)}`),

@@ -288,10 +288,10 @@ export class ScalarPrinter {
     const { lanes } = values[0]!;
     const texts = values.map((v) => v.text);
     const typed = (text: Expression): Typed => ({ text, dtype: "i32", lanes });
-    const [shape, order] = lanes === 4 ? ["i32x4", "i32x4"] : ["i32", "i32"];
+    const shape = lanes === 4 ? "i32x4" : "i32";
     if (fn === "add" || fn === "sub" || fn === "mul") return typed(wat(`${shape}.${fn}`, ...texts));
     if (fn === "neg" && lanes === 1) return typed(wat("i32.sub", constant(0), ...texts));
-    if (lanes === 4 && (fn === "neg" || fn === "abs")) return typed(wat(`${order}.${fn}`, ...texts));
+    if (lanes === 4 && (fn === "neg" || fn === "abs")) return typed(wat(`${shape}.${fn}`, ...texts));
     if (fn === "min" || fn === "max") {
       if (lanes === 4) return typed(wat(`i32x4.${fn}_s`, ...texts));
       return typed(this.chosen(fn === "min" ? "i32.lt_s" : "i32.gt_s", args));
