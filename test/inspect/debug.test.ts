@@ -1,6 +1,7 @@
 // Debug builds: breakpoints in the model file, values by name, the place of the first NaN; the same numbers as other builds.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { Session } from "node:inspector";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -8,7 +9,7 @@ import type { Library, Trainer, TypedArray } from "../../src/runtime/library.ts"
 import { folderWith, nnc } from "../cli/nnc.ts";
 import { chromiumPath, openChromium, skipReason } from "../page/chromium.ts";
 import { debugModel, lineOf } from "./debug-model.ts";
-import { placeAt, placesOfLine } from "./source-map-reader.ts";
+import { mappingsOf, placeAt, placesOfLine } from "./source-map-reader.ts";
 
 const rows = 6;
 
@@ -333,6 +334,33 @@ describe("numbers that are none", () => {
     expect(ran.stderr).toContain("small.nn:8:7");
     expect(ran.status).toBe(3);
   });
+});
+
+test("`nnc train --debug` runs code whose map leads a debugger to the model file, wherever that lies", async () => {
+  const model = `${debugModel.replace("[N, 4]", "[N, 784]").replace("[4, 5]", "[784, 5]").replace("< 3", "< 10")}`
+    .replace("[5, 3]", "[5, 10]")
+    .replace("-> [N, 3]", "-> [N, 10]")
+    .replace("batch     = 6", "batch = 6\n  data = digits(train = 0:600)");
+  const folder = folderWith({ "small.nn": model });
+  const session = new Session();
+  session.connect();
+  const maps: string[] = [];
+  session.on("Debugger.scriptParsed", ({ params: { sourceMapURL = "" } }) => {
+    const [, text] = /^data:application\/json;base64,(.*)$/.exec(sourceMapURL) ?? [];
+    if (text !== undefined) maps.push(Buffer.from(text, "base64").toString());
+  });
+  session.post("Debugger.enable");
+  try {
+    const { code, stderr } = await nnc(["train", join(folder, "small.nn"), "--debug", "--max-steps", "1", "--quiet"]);
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+  } finally {
+    session.disconnect();
+  }
+  const file = pathToFileURL(join(folder, "small.nn")).href;
+  const ours = maps.filter((map) => mappingsOf(map).some(({ source }) => source === file));
+  expect(ours.length).toBe(1);
+  expect(placesOfLine(ours[0]!, "small.nn", lineOf("h = tanh", model)).length).toBeGreaterThan(1);
 });
 
 describe("stack traces", () => {
