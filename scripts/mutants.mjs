@@ -516,10 +516,10 @@ export const mutants = [
     random,
   ),
   // Text.
-  mutant("equations: a - (b - c) without parentheses", "ir/notation.ts", "rightTighter ? at + 1 : at", "at", equations),
+  mutant("equations: a - (b - c) without parentheses", "ir/pieces.ts", "rightTighter ? at + 1 : at", "at", equations),
   mutant(
     "equations: x.T for any transpose",
-    "ir/notation.ts",
+    "ir/layout-pieces.ts",
     "if (swapsLast) return",
     "if (last >= 1) return",
     equations,

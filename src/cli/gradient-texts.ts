@@ -8,7 +8,7 @@ import { gradientGraph } from "../ir/gradient-graph.ts";
 import { parsable, readable } from "../ir/language-notation.ts";
 import { latex } from "../ir/latex-notation.ts";
 import type { Module } from "../ir/module.ts";
-import { numberPiece } from "../ir/notation.ts";
+import { numberPiece } from "../ir/pieces.ts";
 import { typeText } from "../ir/types.ts";
 
 export type EquationFormat = "text" | "latex" | "nn" | "json";

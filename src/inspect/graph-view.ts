@@ -2,7 +2,8 @@
 // Knows no layout and no format.
 import { positionAt } from "../base/span.ts";
 import type { Graph, Node, NodeId, Origin } from "../ir/graph.ts";
-import { languagePiece, meanOf, meanPiece, type Piece, word } from "../ir/notation.ts";
+import { languagePiece, meanOf, meanPiece } from "../ir/notation.ts";
+import { type Piece, word } from "../ir/pieces.ts";
 import { typeText } from "../ir/types.ts";
 import { type Side, sideOfAll } from "./side.ts";
 import { viewNames } from "./view-names.ts";

@@ -1,7 +1,8 @@
 // A graph as equations: which values get a line and a name, in which order. Knows no notation and prints nothing.
 import { EquationNames } from "./equation-names.ts";
 import type { Graph, Node, NodeId, Origin } from "./graph.ts";
-import { meanOf, type Piece, type Site, word } from "./notation.ts";
+import { meanOf } from "./notation.ts";
+import { type Piece, type Site, word } from "./pieces.ts";
 import { type Shape, shapeText, type TensorType } from "./types.ts";
 
 /** How expressions are written: the language, or LaTeX. */

@@ -1,17 +1,7 @@
 // Equations in the language: as people read it, and as a file that the compiler reads again.
 import type { Helper, Notation } from "./equations.ts";
-import {
-  call,
-  convolutionText,
-  languagePiece,
-  level,
-  meanPiece,
-  type Piece,
-  poolText,
-  type Site,
-  within,
-  word,
-} from "./notation.ts";
+import { convolutionText, languagePiece, meanPiece, poolText } from "./notation.ts";
+import { call, level, type Piece, type Site, within, word } from "./pieces.ts";
 import type { Dim } from "./types.ts";
 
 /** Gradients of windows and of gathers read as calls by their own names. */

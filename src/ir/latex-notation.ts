@@ -1,16 +1,8 @@
 // Equations in LaTeX, for `aligned`: fractions, roots, norms of mathematics where they exist, `\operatorname` elsewhere.
 import type { Notation } from "./equations.ts";
-import {
-  axesOf,
-  isSquare,
-  languagePiece,
-  level,
-  numberPiece,
-  type Piece,
-  productOfTwo,
-  type Site,
-  word,
-} from "./notation.ts";
+import { productOfTwo } from "./matrix-product.ts";
+import { axesOf, isSquare, languagePiece } from "./notation.ts";
+import { level, numberPiece, type Piece, type Site, word } from "./pieces.ts";
 
 const escaped = (name: string): string => name.replace(/_/g, "\\_");
 

@@ -1,81 +1,26 @@
 // A node as an expression of the language, given its operands as expressions. Knows op names; not which nodes get a line.
 import type { Graph, Node, NodeId } from "./graph.ts";
+import { padPiece, reshapePiece, slicePiece, transposePiece } from "./layout-pieces.ts";
+import { productOfTwo } from "./matrix-product.ts";
 import type { Attrs, AttrValue } from "./op-def.ts";
-import { type Dim, dimText, isStatic, productOf, type Shape, sameDim, sameShape, shapeText } from "./types.ts";
-
-/** An expression and how tightly its outermost operator binds. */
-export interface Piece {
-  readonly text: string;
-  readonly level: number;
-  /** Of a slice: what is sliced, and what stands for each axis. */
-  readonly part?: { readonly of: string; readonly items: readonly string[] };
-}
-
-/** Binding strengths, as the language's grammar has them. */
-export const level = { or: 3, and: 4, not: 5, compare: 6, sum: 7, product: 8, negation: 9, power: 10, postfix: 11 };
-
-export const word = (text: string): Piece => ({ text, level: level.postfix });
-
-/** What a notation needs to know around a node: the graph, and its operands as expressions. */
-export interface Site {
-  readonly graph: Graph;
-  readonly node: Node;
-  readonly args: readonly Piece[];
-}
-
-export const within = (piece: Piece, least: number): string => (piece.level < least ? `(${piece.text})` : piece.text);
-
-export const call = (name: string, ...args: readonly (string | undefined)[]): Piece =>
-  word(`${name}(${args.filter((arg) => arg !== undefined).join(", ")})`);
-
-/** left-associative: the right operand needs to bind tighter. */
-const infix = (at: number, sign: string, [a, b]: readonly Piece[], rightTighter = true): Piece => ({
-  text: `${within(a!, at)} ${sign} ${within(b!, rightTighter ? at + 1 : at)}`,
-  level: at,
-});
-
-/** `x ** 2`: right-associative, and tighter than a sign before it. */
-const power = (x: Piece, y: Piece): Piece => ({
-  text: `${within(x, level.postfix)} ** ${within(y, level.negation)}`,
-  level: level.power,
-});
+import {
+  call,
+  constantPiece,
+  infix,
+  level,
+  type Piece,
+  power,
+  rowsPiece,
+  type Site,
+  tensorPiece,
+  within,
+  word,
+} from "./pieces.ts";
+import { type Dim, dimText, productOf, sameDim, shapeText } from "./types.ts";
 
 /** x * x, which is what becomes of x ** 2. */
 export const isSquare = ({ op, inputs, type }: Node): boolean =>
   op === "mul" && inputs[0] === inputs[1] && type.dtype === "f32";
-
-// ---- Numbers ----
-
-export function numberPiece(value: number): Piece {
-  if (Number.isNaN(value)) return { text: "inf - inf", level: level.sum };
-  const size = Number.isFinite(value) ? String(Math.abs(value)) : "inf";
-  return value < 0 || Object.is(value, -0) ? { text: `-${size}`, level: level.negation } : word(size);
-}
-
-export function constantPiece({ attrs, type }: Node): Piece {
-  if (type.dtype === "bool") return word(attrs["value"] ? "true" : "false");
-  return numberPiece(Number(attrs["value"]));
-}
-
-const rowsPiece = ({ attrs }: Node): Piece =>
-  attrs["multiple"] === 1 ? word("N") : { text: dimText({ perRow: Number(attrs["multiple"]) }), level: level.product };
-
-/** Nested lists of numbers, row by row. */
-function literal(values: readonly number[], shape: readonly number[]): string {
-  let items = values.map((value) => numberPiece(value).text);
-  for (const size of [...shape].reverse()) {
-    const lists: string[] = [];
-    for (let i = 0; i < items.length; i += Math.max(1, size)) lists.push(`[${items.slice(i, i + size).join(", ")}]`);
-    items = lists;
-  }
-  return items[0] ?? "[]";
-}
-
-function tensorPiece({ attrs, type }: Node): Piece {
-  const { shape } = type;
-  const text = call("tensor", literal(attrs["values"] as readonly number[], shape.map(Number)));
-  return type.dtype === "f32" ? text : call(type.dtype, text.text);
-}
 
 // ---- Axes, means, products ----
 
@@ -126,48 +71,6 @@ export function meanOf(graph: Graph, node: Node): Node | undefined {
 /** `mean(x, axis=0)`, at the sum that is divided. */
 export const meanPiece = (site: Site): Piece => reductionPiece("mean", site);
 
-export interface Product {
-  /** Whether the operands stand in the other order. */
-  readonly swapped: boolean;
-  readonly transposed: readonly [boolean, boolean];
-}
-
-/** How an einsum of two is a product of (batches of) matrices or vectors, if it is one. */
-export function productOfTwo({ inputs, output }: { readonly inputs: readonly string[]; readonly output: string }) {
-  if (inputs.length !== 2) return undefined;
-  const [a, b] = inputs as readonly [string, string];
-  return matrixProduct(a, b, output, false) ?? matrixProduct(b, a, output, true);
-}
-
-function matrixProduct(a: string, b: string, output: string, swapped: boolean): Product | undefined {
-  if ([a, b, output].some((labels) => new Set(labels).size !== labels.length)) return undefined;
-  const shared = [...a].filter((label) => b.includes(label) && !output.includes(label));
-  if (shared.length !== 1 || [...(a + b)].some((label) => !output.includes(label) && label !== shared[0]))
-    return undefined;
-  const k = shared[0]!;
-  for (const left of a.length === 1 ? [false] : [false, true]) {
-    for (const right of b.length === 1 ? [false] : [false, true]) {
-      const [x, y] = [left ? flipped(a) : a, right ? flipped(b) : b];
-      if (matmulLabels(x, y, k) === output) return { swapped, transposed: [left, right] };
-    }
-  }
-  return undefined;
-}
-
-const flipped = (labels: string): string => labels.slice(0, -2) + labels.at(-1) + labels.at(-2);
-
-/** The labels of `x @ y`, or undefined where `@` would not sum over `k` alone. */
-function matmulLabels(x: string, y: string, k: string): string | undefined {
-  if (x.at(-1) !== k || (y.length === 1 ? y : y.at(-2)) !== k) return undefined;
-  const [xBatch, yBatch] = [x.slice(0, -2), y.slice(0, -2)];
-  const batch = xBatch.length >= yBatch.length ? xBatch : yBatch;
-  if (!batch.endsWith(xBatch) || !batch.endsWith(yBatch)) return undefined;
-  const [row, column] = [x.length === 1 ? "" : x.at(-2)!, y.length === 1 ? "" : y.at(-1)!];
-  if (row !== "" && row === column) return undefined;
-  // A vector on one side of a batch of matrices drops its own axis only.
-  return batch + row + column;
-}
-
 function einsumPiece({ node, args }: Site): Piece {
   const labels = node.attrs as unknown as { readonly inputs: readonly string[]; readonly output: string };
   const product = productOfTwo(labels);
@@ -176,92 +79,6 @@ function einsumPiece({ node, args }: Site): Piece {
   const order = product.swapped ? [args[1]!, args[0]!] : args;
   const operands = order.map((arg, i) => (product.transposed[i] ? word(`${within(arg, level.postfix)}.T`) : arg));
   return infix(level.product, "@", operands);
-}
-
-// ---- Layout ----
-
-function transposePiece({ node, args }: Site): Piece {
-  const perm = node.attrs["perm"] as readonly number[];
-  const last = perm.length - 1;
-  const swapsLast =
-    last >= 1 && perm.every((from, to) => from === (to === last ? last - 1 : to === last - 1 ? last : to));
-  if (swapsLast) return word(`${within(args[0]!, level.postfix)}.T`);
-  return call("transpose", args[0]!.text, `[${perm.join(", ")}]`);
-}
-
-/** `x[1:3, :, 0:2]`; slices along N, which the language has no spelling for, are reshaped to whole runs of N first. */
-function slicePiece({ graph, node, args }: Site): Piece {
-  const { starts, sizes } = node.attrs as unknown as { readonly starts: Shape; readonly sizes: Shape };
-  const { shape } = typeOf(graph, node.inputs[0]!);
-  const items: string[] = [];
-  const runs: Dim[] = [];
-  for (const [axis, size] of shape.entries()) {
-    const [start, count] = [starts[axis]!, sizes[axis]!];
-    if (sameDim(size, count)) items.push(":");
-    else if (isStatic(size)) items.push(`${dimText(start)}:${Number(start) + Number(count)}`);
-    else {
-      const from = isStatic(start) ? start : start.perRow;
-      const to = from + (isStatic(count) ? count : count.perRow);
-      items.push(`${from}:${to}`, ":");
-      runs.push(size.perRow);
-    }
-    runs.push(isStatic(size) || sameDim(size, count) ? size : { perRow: 1 });
-  }
-  const isSplit = runs.length > shape.length;
-  const from = isSplit ? call("reshape", args[0]!.text, shapeText(runs)) : args[0]!;
-  const of = within(from, level.postfix);
-  const part = partPiece(of, items);
-  return isSplit ? call("reshape", part.text, shapeText(sizes)) : { ...part, part: { of, items } };
-}
-
-/** `x[1:3, :, 0]` */
-function partPiece(of: string, items: readonly string[]): Piece {
-  const last = items.findLastIndex((item) => item !== ":");
-  return word(`${of}[${items.slice(0, last + 1).join(", ")}]`);
-}
-
-/** A reshape; one that drops the axes of which a slice took a single place is the index there: `x[:, 3]`. */
-function reshapePiece({ graph, node, args }: Site): Piece {
-  const part = args[0]!.part;
-  if (part) {
-    const { sizes } = graph.nodes[node.inputs[0]!]!.attrs as unknown as { readonly sizes: Shape };
-    const isSingle = (axis: number): boolean => sizes[axis] === 1 && part.items[axis] !== ":";
-    if (
-      sameShape(
-        sizes.filter((_, axis) => !isSingle(axis)),
-        node.type.shape,
-      )
-    ) {
-      return partPiece(
-        part.of,
-        part.items.map((item, axis) => (isSingle(axis) ? item.split(":")[0]! : item)),
-      );
-    }
-  }
-  return call("reshape", args[0]!.text, shapeText(node.type.shape));
-}
-
-/** `pad(x, …)`; along N, which `pad` does not take, blocks of the value are put beside. */
-function padPiece({ graph, node, args }: Site): Piece {
-  const pairs = node.attrs["pairs"] as readonly (readonly [Dim, Dim])[];
-  const value = numberPiece(Number(node.attrs["value"])).text;
-  let text = args[0]!.text;
-  const fixed = pairs.map(([low, high]) => (isStatic(low) && isStatic(high) ? `[${low}, ${high}]` : "[0, 0]"));
-  if (fixed.some((pair) => pair !== "[0, 0]")) {
-    text = call("pad", text, `[${fixed.join(", ")}]`, value === "0" ? undefined : `value=${value}`).text;
-  }
-  const shape = [...typeOf(graph, node.inputs[0]!).shape];
-  for (const [axis, [low, high]] of pairs.entries()) {
-    if (isStatic(low) && isStatic(high)) shape[axis] = node.type.shape[axis]!;
-  }
-  for (const [axis, [low, high]] of pairs.entries()) {
-    if (isStatic(low) && isStatic(high)) continue;
-    const block = (size: Dim): string[] =>
-      sameDim(size, 0) ? [] : [`broadcast(${value}, ${shapeText(shape.with(axis, size))})`];
-    text = call("concat", `[${[...block(low), text, ...block(high)].join(", ")}]`, `axis=${axis}`).text;
-    shape[axis] = node.type.shape[axis]!;
-  }
-  return word(text);
 }
 
 // ---- Windows ----
