@@ -19,6 +19,8 @@ export interface Target {
 export const targets: readonly Target[] = [
   { name: "ts", options: { target: "ts" } },
   { name: "ts-dense", options: { target: "ts" }, dense: true },
+  { name: "wasm", options: { target: "wasm" } },
+  { name: "wasm-dense", options: { target: "wasm" }, dense: true },
 ];
 
 /** The target that all others are compared with. */

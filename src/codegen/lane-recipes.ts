@@ -22,8 +22,17 @@ const costs = {
   loop: 4,
 };
 
-/** Rows this many numbers apart, or a multiple, fall on the same few places of a first-level cache. */
-export const conflictingStride = 512;
+/** Whether so many numbers, each so far from the one before, are more than the few places of a first-level cache that they share. */
+export function conflicts(stride: number, count: number): boolean {
+  if (stride % cache.line !== 0) return false;
+  const places = cache.sets / divisor(cache.sets, stride / cache.line);
+  return count > (places * cache.ways) / 2;
+}
+
+/** As most processors have it; a line in numbers. */
+const cache = { line: 16, sets: 64, ways: 8 };
+
+const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
 
 /** What a list holds of an axis, where nothing better is known. */
 const density = 0.2;
@@ -190,7 +199,7 @@ class CostModel {
   private workOf(stage: PlacedStage): { readonly body: Work; readonly end: Work; readonly store: Access } {
     let known = this.works.get(stage);
     if (!known) {
-      const inner = stage.axes.at(-1)?.id;
+      const inner = stage.axes.at(-1);
       known = {
         body: this.work(stage.body, stage.reduce ? 1 : 0, inner),
         end: this.work(stage.epilogue, 0, undefined),
@@ -201,7 +210,7 @@ class CostModel {
     return known;
   }
 
-  private work(expr: Expr | undefined, folds: number, inner: AxisId | undefined): Work {
+  private work(expr: Expr | undefined, folds: number, inner: Axis | undefined): Work {
     let operations = folds;
     const reads: Access[] = [];
     if (expr) {
@@ -218,7 +227,7 @@ class CostModel {
   private accessOf(
     value: ValueId,
     at: readonly (Affine | Expr)[],
-    inner: AxisId | undefined,
+    inner: Axis | undefined,
     guards: readonly Guard[] = [],
   ): Access {
     const strides = new Map<AxisId, number>();
@@ -238,8 +247,9 @@ class CostModel {
       }
     });
     for (const g of guards) for (const t of g.at.terms) apart.add(t.axis);
-    const step = inner === undefined ? 0 : Math.abs(strides.get(inner) ?? 0);
-    return { strides, apart, price: step > 0 && step % conflictingStride === 0 ? costs.conflict : 1 };
+    const step = inner ? Math.abs(strides.get(inner.id) ?? 0) : 0;
+    const isFar = inner !== undefined && step > 0 && conflicts(step, dimAt(inner.extent, this.batch));
+    return { strides, apart, price: isFar ? costs.conflict : 1 };
   }
 
   /** Instructions of one round over a tile. */

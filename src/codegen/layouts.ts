@@ -5,7 +5,7 @@ import type { ValueId } from "../ir/stage.ts";
 import { countAt, isStatic, type Shape } from "../ir/types.ts";
 import { readsOf, writesOf } from "./expr.ts";
 import { kernelKey } from "./kernel-key.ts";
-import { chooseLanes, conflictingStride } from "./lane-recipes.ts";
+import { chooseLanes, conflicts } from "./lane-recipes.ts";
 import { type LoweringContext, loweringContext } from "./lower-context.ts";
 import { type Caps, type Kernel, type Layout, type Schedule, storageOf, type Value } from "./schedule.ts";
 
@@ -154,7 +154,8 @@ const natural = (shape: Shape): Layout | undefined => padded(shape, [...shape.ke
 /** Rows that would fall on the same few places of the cache are moved apart. */
 function padded(shape: Shape, order: readonly number[]): Layout | undefined {
   const row = shape[order.at(-1)!]!;
-  const pad = isStatic(row) && row % conflictingStride === 0 ? rowPadding : 0;
+  const rows = shape.reduce<number>((k, dim) => k * (isStatic(dim) ? dim : 1), 1) / (isStatic(row) ? row : 1);
+  const pad = isStatic(row) && conflicts(row, rows) ? rowPadding : 0;
   return pad === 0 && order.every((d, k) => d === k) ? undefined : { order, pad };
 }
 

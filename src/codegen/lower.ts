@@ -85,7 +85,9 @@ class Lowering {
   /** Loops over the shared axes from `depth` on, each tiled as the recipe says: a main loop and, where needed, tails. */
   private sharedLoops(depth: number, points: readonly Point[]): Loop[] {
     if (depth === this.kernel.shared) return this.kernel.stages.flatMap((stage, i) => this.stage(stage, i, points));
-    const axis = this.kernel.stages[0]!.axes[depth]!;
+    const axes = this.kernel.stages[0]!.axes;
+    const id = this.recipe.order?.[depth];
+    const axis = id === undefined ? axes[depth]! : axes.find((a) => a.id === id)!;
     return this.tiledLoop(axis, this.recipe.lanes?.[0] === axis.id, points, (wide) =>
       this.sharedLoops(depth + 1, wide),
     );

@@ -3,6 +3,7 @@ import type { AxisId } from "../ir/stage.ts";
 import { dimAt, isStatic } from "../ir/types.ts";
 import { visitExpr } from "./expr.ts";
 import { chooseLanes } from "./lane-recipes.ts";
+import { loopOrder } from "./loop-order.ts";
 import type { Caps, Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
 
 export type RecipeChoice = "cost-model" | "naive";
@@ -10,7 +11,12 @@ export type RecipeChoice = "cost-model" | "naive";
 export const naive: Recipe = { tiles: new Map(), why: "one element at a time" };
 
 export function chooseRecipe(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): Recipe {
-  if (caps.lanes > 1) return chooseLanes(schedule, kernel, caps, batch);
+  const recipe = caps.lanes > 1 ? chooseLanes(schedule, kernel, caps, batch) : chooseTiles(kernel, caps, batch);
+  const order = loopOrder(schedule, kernel, recipe.tiles, batch);
+  return order ? { ...recipe, order } : recipe;
+}
+
+function chooseTiles(kernel: Kernel, caps: Caps, batch: number): Recipe {
   const lead = kernel.stages[0]!;
   const axes = tileable(kernel, lead);
   if (axes.length === 0) return naive;

@@ -74,6 +74,8 @@ export interface Recipe {
   readonly tiles: ReadonlyMap<AxisId, number>;
   /** Per stage the axis along which four neighbours are computed side by side, where the target has lanes. */
   readonly lanes?: readonly (AxisId | undefined)[];
+  /** The shared axes from the outermost loop to the innermost; as the stages have them unless said. */
+  readonly order?: readonly AxisId[];
   /** Why, for `--explain-schedule`. */
   readonly why: string;
 }
