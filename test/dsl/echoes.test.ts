@@ -1,10 +1,11 @@
 // One mistake is told once: what follows from a line that cannot be read, or from wrong arguments, is silent.
 import { describe, expect, it } from "vitest";
+import type { Diagnostic } from "../../src/base/diagnostic.ts";
 import { withoutEchoes } from "../../src/dsl/echoes.ts";
 import { elaborate } from "../../src/dsl/elaborate.ts";
 import { parse } from "../../src/dsl/parse.ts";
 
-function mistakes(text: string): readonly { readonly code: string; readonly message: string }[] {
+function mistakes(text: string): readonly Diagnostic[] {
   const parsed = parse({ path: "m.nn", text });
   return withoutEchoes(parsed.diagnostics, elaborate(parsed.file).diagnostics);
 }
@@ -45,5 +46,17 @@ describe("a number that is not whole", () => {
   it("N + 1 is known at run time only", () => {
     const [first] = mistakes("model m(x: [N + 1, 8]) = x\n");
     expect(first?.message).toContain("A size is only known at run time (`N + 1`)");
+  });
+});
+
+describe("items of a list", () => {
+  it("are told by their numbers, since the list is their place", () => {
+    const [first] = mistakes(body("y = concat([x, reshape(x, [N, 4, 2])], axis=1)", "x"));
+    expect(first).toMatchObject({ code: "shape/concat" });
+    const notes = first!.notes.map(({ message }) => message);
+    expect(notes.filter((message) => message.startsWith("item"))).toEqual([
+      "item 1 of `[x, reshape(x, [N, 4, 2])]` is [N, 4, 2]",
+      "item 0 of `[x, reshape(x, [N, 4, 2])]` is [N, 8]",
+    ]);
   });
 });

@@ -46,9 +46,9 @@ export function make(
 function refuse(site: Site, op: string, error: ShapeError, inputs: readonly NodeId[], spans: readonly Span[]): Value {
   const b = builderOf(site);
   const guilty = error.inputs
-    .map((i) => ({ node: inputs[i]!, span: spans[i] }))
+    .map((i) => ({ node: inputs[i]!, span: spans[i], item: itemText(spans, i) }))
     .filter(({ node }) => node !== undefined);
-  const all = guilty.flatMap(({ node, span }) => factsOf(b, node, span));
+  const all = guilty.flatMap(({ node, span, item }) => factsOf(b, node, span, item));
   const notes = all.filter((note, i) => all.findIndex(({ message }) => message === note.message) === i);
   const facts = { op, ...error.facts };
   const catalogue = error.code in shapes ? shapes : error.code in types ? types : undefined;
@@ -64,10 +64,14 @@ function refuse(site: Site, op: string, error: ShapeError, inputs: readonly Node
   return report(site.frame, diagnostic);
 }
 
+/** Items of a list stand at the list's place: there the number of the item is told. */
+const itemText = (spans: readonly Span[], place: number): string =>
+  spans.filter((span) => span === spans[place]).length > 1 ? `item ${place} of ` : "";
+
 /** What a tensor is and, where another line says so, where its sizes come from. */
-export function factsOf(b: Builder, node: NodeId, span: Span | undefined): Note[] {
+export function factsOf(b: Builder, node: NodeId, span: Span | undefined, item = ""): Note[] {
   const type = typeText(b.type(node));
-  const notes: Note[] = span ? [{ message: `\`${shorten(textOf(span))}\` is ${type}`, span }] : [];
+  const notes: Note[] = span ? [{ message: `${item}\`${shorten(textOf(span))}\` is ${type}`, span }] : [];
   const seen = new Set<string>();
   for (const dim of b.type(node).shape) {
     const source = sourceOf(b, node, dim);
