@@ -20,6 +20,8 @@ describe("one mistake, one message", () => {
     ["a step in a slice", ["y = x[0:8:2]", "x"], "syntax/expected"],
     ["one argument too many, whose result has another shape", ["sum(x, 1)"], "type/too-many-arguments"],
     ["an argument of another name, whose result has another shape", ["sum(x, dim=1)"], "type/unknown-argument"],
+    ["two sizes that clash, of which either may be meant", ["x[:, 0:3] + x"], "shape/broadcast"],
+    ["two sizes that clash, before a layer", ["y = x[:, 0:3] * x", "linear(y, 3) @ linear(x, 8).T"], "shape/broadcast"],
     ["an argument missing in a layer", ["y = linear(x)", "y @ y.T"], "type/missing-argument"],
   ])("%s", (_, lines, code) => {
     expect(mistakes(body(...lines)).map((diagnostic) => diagnostic.code)).toEqual([code]);

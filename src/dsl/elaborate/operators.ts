@@ -65,9 +65,10 @@ export function elementwise(site: Site, op: string, nodes: readonly NodeId[], op
   const spans = operands.map(({ span }) => span);
   const result = make(site, op, nodes, {}, spans);
   if (result.kind !== "poison") return result;
-  // Reported; what follows is checked against the operand of more dimensions.
+  // Reported; what follows is checked against the operand of more dimensions. Of equally many, nobody knows which was meant.
   const types = nodes.map((node) => site.frame.pass.builder.type(node));
   const likely = types.reduce((a, b) => (b.shape.length > a.shape.length ? b : a));
+  if (types.filter(({ shape }) => shape.length === likely.shape.length).length > 1) return poison;
   return standIn(site, comparisons.has(op) ? { ...likely, dtype: "bool" } : likely);
 }
 
