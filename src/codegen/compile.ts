@@ -17,6 +17,7 @@ import { lowerToLoops } from "./lower.ts";
 import { loweringContext } from "./lower-context.ts";
 import { entryInputs, makeManifest } from "./manifest.ts";
 import { NameScope, safeIdentifier } from "./names.ts";
+import { withPart } from "./parts.ts";
 import { schedulePasses } from "./passes/pipeline.ts";
 import { type Plan, type Program, planMemory } from "./plan.ts";
 import { chooseRecipe, naive } from "./recipes.ts";
@@ -40,6 +41,8 @@ export interface CompileOptions {
   readonly strictFloat?: boolean;
   /** Bytes the arena may take, 2 GiB unless said; more is refused. */
   readonly maxArena?: number;
+  /** Worker threads may share the kernels of the target `wasm`, in one memory. The same bits as without. */
+  readonly threads?: boolean;
   /** Nothing is fused, every intermediate has a name and bytes of its own, and numbers that are none are reported. */
   readonly debug?: boolean;
 }
@@ -50,6 +53,8 @@ export interface Unit {
   readonly module: Module;
   readonly batch: number;
   readonly debug: boolean;
+  /** Whether workers may take part in its programs. */
+  readonly threads: boolean;
   readonly programs: readonly (Program & {
     readonly graph: Graph;
     readonly recipes: readonly Recipe[];
@@ -101,6 +106,7 @@ export function compile(module: Module, options: CompileOptions): Unit {
     module,
     batch,
     debug: kept !== undefined,
+    threads: sharesWork(options),
     programs,
     plan,
     scalars,
@@ -108,6 +114,8 @@ export function compile(module: Module, options: CompileOptions): Unit {
     manifest: makeManifest(module, options.target, batch, plan),
   };
 }
+
+const sharesWork = ({ target, threads }: CompileOptions): boolean => target === "wasm" && threads === true;
 
 const defaultMaxArena = 2 ** 31;
 
@@ -183,10 +191,11 @@ function lowerKernels(program: string, schedule: Schedule, batch: number, option
     const name = names.unique(kernelName(kernel));
     const first = firsts.get(key.text);
     if (first) return { recipe: first.recipe, procedure: relocate(schedule, kernel, first, key, name) };
-    const recipe =
+    const chosen =
       options.recipes === "naive" || options.debug
         ? naive
         : chooseRecipe(schedule, kernel, caps[options.target], batch);
+    const recipe = sharesWork(options) ? withPart(schedule, kernel, chosen, batch) : chosen;
     const made = lowerToLoops(context, kernel, recipe, name, key.text);
     const isWide = recipe.tiles.size > 0 || recipe.lanes !== undefined;
     const plain = isWide && lowerToLoops(context, kernel, naive, name, key.text);

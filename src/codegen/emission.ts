@@ -13,9 +13,13 @@ export interface Emission {
   readonly scalars: string;
   /** What stands behind the views of the arena. */
   readonly instance: readonly string[];
+  /** Functions of `create` that all programs use. */
+  readonly functions: readonly StatementDoc[];
   kernels(program: Unit["programs"][number]): StatementDoc[];
   /** Statements that run the kernels of a program on N rows. */
   calls(program: Unit["programs"][number]): string[];
+  /** What a trainer has beside the members of every one. */
+  readonly members: readonly { readonly docs: readonly string[]; readonly name: string; readonly type: string }[];
   /** Functions of the embedded helpers that are needed though no text calls them. */
   readonly helpers: readonly string[];
 }

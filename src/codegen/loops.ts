@@ -89,6 +89,14 @@ export type Loop =
   | { readonly kind: "if"; readonly condition: Scalar; readonly body: readonly Loop[] }
   | { readonly kind: "comment"; readonly text: string };
 
+/** The stretch of an axis that one call runs: the variables `from` and `to`, multiples of `unit` or the axis' end. */
+export interface Part {
+  readonly from: string;
+  readonly to: string;
+  readonly extent: Dim;
+  readonly unit: number;
+}
+
 export interface Procedure {
   /** A safe identifier, unique in its program. */
   readonly name: string;
@@ -99,6 +107,8 @@ export interface Procedure {
   readonly buffers: readonly Buffer[];
   readonly hosts: readonly HostRead[];
   readonly streams: readonly Stream[];
+  /** Where threads share the work; without it one of them does it all. */
+  readonly part?: Part;
   readonly body: readonly Loop[];
   /** Where `body` is tiled: the same one element at a time, for the reader. */
   readonly naive?: readonly Loop[];

@@ -9,6 +9,7 @@ import {
   dtypeOf,
   indexScalar,
   type Loop,
+  type Part,
   type Place,
   type Procedure,
   type Scalar,
@@ -38,6 +39,7 @@ class Lowering {
   private readonly batch: number;
   private readonly strictFloat: boolean;
   private readonly scalars: KernelScalars;
+  private readonly part: Part | undefined;
 
   constructor(context: LoweringContext, kernel: Kernel, recipe: Recipe) {
     this.schedule = context.schedule;
@@ -46,6 +48,15 @@ class Lowering {
     this.batch = context.batch;
     this.strictFloat = context.strictFloat;
     this.scalars = new KernelScalars(context, kernel);
+    const parted = kernel.stages[0]!.axes.find((axis) => axis.id === recipe.part);
+    const { names } = this.scalars;
+    if (parted)
+      this.part = {
+        from: names.unique("from"),
+        to: names.unique("to"),
+        extent: parted.extent,
+        unit: tileOf(recipe, parted.id, recipe.lanes?.[0] === parted.id),
+      };
   }
 
   run(name: string): Omit<Procedure, "key"> {
@@ -57,6 +68,7 @@ class Lowering {
       buffers: this.scalars.views,
       hosts: [...this.scalars.hosts.values()],
       streams: [...this.scalars.streams.values()],
+      ...(this.part ? { part: this.part } : {}),
       body: shareSubexpressions(body, this.scalars.names.taken),
       origins: this.kernel.stages.flatMap((s) => s.origins),
     };
@@ -97,22 +109,20 @@ class Lowering {
   private tiledLoop(axis: Axis, inLanes: boolean, points: readonly Point[], inner: Inner): Loop[] {
     const { id, extent } = axis;
     const variable = this.scalars.variables.get(id)!;
+    const part = id === this.recipe.part ? this.part : undefined;
+    const start: Scalar = part ? { kind: "var", name: part.from, dtype: "i32" } : indexScalar(constantIndex(0));
+    const within = (end: Scalar): Scalar => (part ? minOf(end, { kind: "var", name: part.to, dtype: "i32" }) : end);
     const loops: Loop[] = [];
     const segment = (from: Scalar, to: Scalar, width: number, lanes: boolean): void => {
       const offsets = Array.from({ length: lanes ? width / 4 : width }, (_, d) => (lanes ? 4 * d : d));
       const wide = width === 1 ? points : points.flatMap((p) => offsets.map((d) => new Map([...p, [id, d]])));
       const make = (): Loop[] => this.scalars.names.scoped(() => inner(wide));
-      loops.push({
-        kind: "for",
-        variable,
-        from,
-        to,
-        step: width,
-        body: lanes ? this.scalars.inLanes(id, make) : make(),
-      });
+      const body = lanes ? this.scalars.inLanes(id, make) : make();
+      const loop: Extract<Loop, { kind: "for" }> = { kind: "for", variable, from, to, step: width, body };
+      loops.push(...(to.kind === "call" ? this.withEnd(loop) : [loop]));
     };
-    const end = indexScalar(dimIndex(extent));
-    const tile = Math.max(this.recipe.tiles.get(id) ?? 1, inLanes ? 4 : 1);
+    const end = within(indexScalar(dimIndex(extent)));
+    const tile = tileOf(this.recipe, id, inLanes);
     // Whole tiles, then what fills the lanes, then the rest.
     const widths = inLanes && tile > 4 ? [tile, 4, 1] : tile > 1 ? [tile, 1] : [1];
     if (isStatic(extent)) {
@@ -123,8 +133,8 @@ class Lowering {
         const isWhole = width === tile;
         if (to > from)
           segment(
-            indexScalar(constantIndex(from)),
-            indexScalar(constantIndex(to)),
+            from === 0 ? start : indexScalar(constantIndex(from)),
+            within(indexScalar(constantIndex(to))),
             isWhole ? width : to - from,
             inLanes && width > 1,
           );
@@ -132,12 +142,12 @@ class Lowering {
       }
       return loops;
     }
-    let from = indexScalar(constantIndex(0));
+    let from = start;
     for (const width of widths) {
       let to = end;
       if (width > 1) {
         const name = this.scalars.names.unique(`${variable}${width === tile ? "Whole" : "Fours"}`);
-        loops.push({ kind: "let", name, mutable: false, value: { kind: "whole", of: extent, tile: width } });
+        loops.push({ kind: "let", name, mutable: false, value: within({ kind: "whole", of: extent, tile: width }) });
         to = { kind: "var", name, dtype: "i32" };
       }
       segment(from, to, width, inLanes && width > 1);
@@ -344,6 +354,10 @@ class Lowering {
     return loops;
   }
 }
+
+/** How many neighbours along an axis one round computes. */
+const tileOf = ({ tiles }: Recipe, axis: AxisId, inLanes: boolean): number =>
+  Math.max(tiles.get(axis) ?? 1, inLanes ? 4 : 1);
 
 type Variable = Extract<Scalar, { kind: "var" }>;
 

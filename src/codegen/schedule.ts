@@ -76,6 +76,10 @@ export interface Recipe {
   readonly lanes?: readonly (AxisId | undefined)[];
   /** The shared axes from the outermost loop to the innermost; as the stages have them unless said. */
   readonly order?: readonly AxisId[];
+  /** The shared axis that threads take parts of, where they do. */
+  readonly part?: AxisId;
+  /** About how many instructions that takes, where a model of the target says. */
+  readonly cost?: number;
   /** Why, for `--explain-schedule`. */
   readonly why: string;
 }

@@ -44,6 +44,8 @@ export const typescriptEmission = (unit: Unit): Emission => ({
     unit.debug
       ? debugLines(unit, program).map(({ text }) => text)
       : unit.kernels.calls.get(program.name)!.map(({ name, args }) => `${name}(${["N", ...args].join(", ")});`),
+  functions: [],
+  members: [],
   helpers: [],
 });
 

@@ -20,7 +20,7 @@ const arrays: Record<Storage, string> = {
   u8: "Uint8Array",
 };
 
-export function trainerInterface(unit: Unit): StatementDoc {
+export function trainerInterface(unit: Unit, { members }: Emission): StatementDoc {
   const { manifest, scalars } = unit;
   const writable = [...tensors(unit)].filter(([, t]) => t.writable).map(([name]) => quote(name));
   const inputs = inputsOf(manifest).map((c) => `readonly ${objectKey(c.name)}: ${arrays[c.dtype]}`);
@@ -38,6 +38,7 @@ export function trainerInterface(unit: Unit): StatementDoc {
       },
       { docs: ["Loss, metrics and settings, by the places in `index`."], name: "scalars", type: "Float64Array" },
       { docs: [], name: "index", type: `{ ${index.join("; ")} }` },
+      ...members,
     ],
     methods: [
       {
@@ -83,7 +84,18 @@ const rowsMethod = (name: string, doc: string) => ({
  * own: a model may be called like a word of JavaScript.
  */
 function entryNames(unit: Unit): { name: string; method: string; fn: string; program: string }[] {
-  const own = new Set(["inputs", "scalars", "index", "read", "write", "step", "evaluate", "predict"]);
+  const own = new Set([
+    "inputs",
+    "scalars",
+    "index",
+    "read",
+    "write",
+    "step",
+    "evaluate",
+    "predict",
+    "team",
+    "disband",
+  ]);
   return unit.module.entries.map(({ name }) => ({
     name,
     method: own.has(name) ? `run_${name}` : name,
@@ -143,7 +155,7 @@ const inputsOf = ({ columns, entries = [] }: Manifest): readonly ColumnManifest[
   ...entries.flatMap((entry) => entry.inputs),
 ];
 
-export function methods(unit: Unit): StatementDoc[] {
+export function methods(unit: Unit, { members }: Emission): StatementDoc[] {
   const table = [...tensors(unit)];
   const inputs = inputsOf(unit.manifest).map((column) => {
     const placement = unit.plan.persistent.get(`column:${column.name}`)!;
@@ -273,7 +285,7 @@ export function methods(unit: Unit): StatementDoc[] {
           unit,
         )
           .map((e) => `, ${objectKey(e.method)}: ${e.fn}`)
-          .join("")} };`,
+          .join("")}${members.map((member) => `, ${member.name}`).join("")} };`,
       ],
     },
   ];

@@ -27,9 +27,10 @@ export function emitModule(unit: Unit, types: boolean, options: EmitOptions = {}
   const isOptional = members.every((member) => member.includes("?:"));
   const body: StatementDoc[] = [
     ...arena(unit, emission),
+    ...emission.functions,
     ...(unit.debug ? debugHelpers(types) : []),
     ...unit.programs.flatMap((p) => programDocs(unit, emission, p)),
-    ...methods(unit),
+    ...methods(unit, emission),
   ];
   const create: StatementDoc = {
     kind: "function",
@@ -44,7 +45,7 @@ export function emitModule(unit: Unit, types: boolean, options: EmitOptions = {}
     statements: [
       { kind: "text", lines: header(unit) },
       manifestDoc(unit),
-      trainerInterface(unit),
+      trainerInterface(unit, emission),
       ...emission.top(types),
       ...helperDocs(body, emission.helpers, types),
       create,

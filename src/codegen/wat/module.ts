@@ -1,15 +1,19 @@
 // Unit -> the text of one WebAssembly module: a function per kernel, and an exported one per program that calls them in order.
 // The memory comes from outside. Knows where everything lies, not how loops are printed.
 import { keyHash } from "../../base/random.ts";
+import type { Dim } from "../../ir/types.ts";
 import type { Unit } from "../compile.ts";
 import { kernelDocs, naiveDoc, programSummary, runName } from "../kernel-docs.ts";
-import { bytesPer } from "../plan.ts";
+import type { Part, Procedure } from "../loops.ts";
+import { bytesPer, type Program } from "../plan.ts";
 import type { SharedFunction } from "../share-kernels.ts";
 import { printLoops as printTypeScript } from "../ts/print-loops.ts";
 import { comment as plainText } from "../ts/text.ts";
+import { barriersOf } from "./barriers.ts";
 import { functionsFor, hasFunction } from "./functions.ts";
 import { type MemoryMap, memoryMap, scalarAddress } from "./memory.ts";
 import { argumentOf, type Binding, printLoops } from "./print-loops.ts";
+import { teamFunctions } from "./team.ts";
 import { linesOf } from "./text.ts";
 
 /** Texts are long, and asked for twice: to be assembled, and for what they import. */
@@ -31,18 +35,33 @@ function printModule(unit: Unit): string {
   const ofKind = (kind: string): string[] => helpers.filter((text) => text.startsWith(`(${kind} `));
   const [imports, globals] = [ofKind("import"), ofKind("global")];
   const bodies = helpers.filter((text) => !imports.includes(text) && !globals.includes(text));
+  const { team } = memory;
+  const isShared = team === undefined ? "" : " shared";
   const parts = [
     [
       "(module",
       `  ;; ${plainText(unit.manifest.model)}: the kernels of a training program, compiled by nnc.`,
       `  ;; ${unit.plan.bytes} bytes of arena from 0, then ${memory.scalarCount} scalars as f64.`,
-      `  (import "env" "memory" (memory ${memory.pages} ${memory.pages}))`,
+      `  (import "env" "memory" (memory ${memory.pages} ${memory.pages}${isShared}))`,
       ...imports.map((text) => `  ${text}`),
+      ...(team === undefined ? [] : teamHead(unit)),
     ].join("\n"),
-    ...[globals.join("\n"), ...bodies, ...kernels, ...programs].filter((text) => text !== "").map(indented),
+    ...[globals.join("\n"), ...bodies, ...(team === undefined ? [] : teamFunctions(team)), ...kernels, ...programs]
+      .filter((text) => text !== "")
+      .map(indented),
   ];
   return `${parts.join("\n\n")})\n`;
 }
+
+/** Whether a thread may sleep while it waits, and what workers may be called to. */
+const teamHead = ({ programs }: Unit): string[] => [
+  '  (import "env" "sleeps" (global $sleeps i32))',
+  "  (type $program (func (param i32 i32 i32)))",
+  `  (table $programs funcref (elem${programs.map(({ name }) => ` ${sharedName(name)}`).join("")}))`,
+];
+
+/** The function by which each thread does its part of a program. */
+const sharedName = (program: string): string => `$share.${runName(program)}`;
 
 /** The names of functions that the module takes from outside. */
 export const importsOf = (text: string): string[] =>
@@ -88,7 +107,7 @@ function kernelText(memory: MemoryMap, shared: SharedFunction, called: Set<strin
     ...kernelDocs(shared).map((line) => `;; ${line}`),
     ...places.map((line) => `;; ${plainText(line)}`),
     ...(naive.length > 0 ? [`;; ${naiveDoc}`, ...naive.map((line) => `;;   ${line}`)] : []),
-    `(func ${idOf(shared.name)} ${["N", ...parameters].map((name) => `(param $${name} i32)`).join(" ")}`,
+    `(func ${idOf(shared.name)} ${["N", ...partNames(procedure), ...parameters].map((name) => `(param $${name} i32)`).join(" ")}`,
     ...localLines(locals),
     `${texts
       .flatMap(linesOf)
@@ -96,6 +115,8 @@ function kernelText(memory: MemoryMap, shared: SharedFunction, called: Set<strin
       .join("\n")})`,
   ].join("\n");
 }
+
+const partNames = ({ part }: Procedure): string[] => (part ? [part.from, part.to] : []);
 
 const where = (binding: Binding): string => (binding === "argument" ? "an argument" : String(binding));
 
@@ -120,16 +141,63 @@ function programText(
 ): string {
   const streams = streamLines(unit, memory, program);
   if (streams.length > 0) called.add("stream");
-  const calls = unit.kernels.calls.get(program.name)!.map(({ name, args }) => {
+  const calls = unit.kernels.calls.get(program.name)!.map(({ name, args }): KernelText => {
     const shared = functions.get(name)!;
     const addresses = addressesOf(memory, shared);
     const varying = [...shared.bindings].filter(([, number]) => number === "argument").map(([head]) => head);
-    const places = args.map((arg, i) => ` (i32.const ${addresses.get(varying[i]!)!(arg)})`);
-    return `  (call ${idOf(name)} (local.get $N)${places.join("")})`;
+    const places = args.map((arg, i) => `(i32.const ${addresses.get(varying[i]!)!(arg)})`);
+    const { part } = shared.procedure;
+    const within = part ? ["(local.get $from)", "(local.get $to)"] : [];
+    const text = ["(call", idOf(name), "(local.get $N)", ...within, ...places].join(" ");
+    return part ? { text: `${text})`, part } : { text: `${text})` };
   });
-  const lines = [`(func (export "${runName(program.name)}") (param $N i32)`, ...streams, ...calls];
-  return [`;; ${programSummary(program.name)}`, `${lines.join("\n")})`].join("\n");
+  const summary = `;; ${programSummary(program.name)}`;
+  const head = `(func (export "${runName(program.name)}") (param $N i32)`;
+  if (memory.team === undefined)
+    return [summary, `${[head, ...streams, ...calls.map(({ text }) => `  ${text}`)].join("\n")})`].join("\n");
+  const number = unit.programs.indexOf(program);
+  return [
+    summary,
+    ...sharedLines(program, calls, barriersOf(program, unit.plan, unit.batch)),
+    head,
+    ...streams,
+    `  (call ${sharedName(program.name)}`,
+    `    (local.get $N) (i32.const 0) (call $gather (local.get $N) (i32.const ${number}))))`,
+  ].join("\n");
 }
+
+interface KernelText {
+  readonly text: string;
+  readonly part?: Part;
+}
+
+/** What each of the threads does: its part of some kernels, the first one all of the others. */
+function sharedLines({ name }: Program, calls: readonly KernelText[], barriers: ReadonlySet<number>): string[] {
+  const lines = [
+    `(func ${sharedName(name)} (param $N i32) (param $thread i32) (param $threads i32)`,
+    "  (local $from i32) (local $to i32)",
+    "  (block $ended",
+  ];
+  const wait = "(call $barrier (local.get $threads))";
+  for (const [k, { text, part }] of calls.entries()) {
+    if (barriers.has(k)) lines.push(`    (br_if $ended ${wait})`);
+    if (!part) {
+      lines.push(`    (if (i32.eqz (local.get $thread)) (then ${text}))`);
+      continue;
+    }
+    const edge = (thread: string): string =>
+      `(call $part ${dimText(part.extent)} (i32.const ${part.unit}) ${thread} (local.get $threads))`;
+    lines.push(
+      `    (local.set $from ${edge("(local.get $thread)")})`,
+      `    (local.set $to ${edge("(i32.add (local.get $thread) (i32.const 1))")})`,
+      `    (if (i32.lt_s (local.get $from) (local.get $to)) (then ${text}))`,
+    );
+  }
+  return [...lines, `    (drop ${wait})))`];
+}
+
+const dimText = (dim: Dim): string =>
+  typeof dim === "number" ? `(i32.const ${dim})` : `(i32.mul (i32.const ${dim.perRow}) (local.get $N))`;
 
 /** Makes the words of the random streams that a program draws from. */
 function streamLines(unit: Unit, memory: MemoryMap, { name, procedures }: Unit["programs"][number]): string[] {

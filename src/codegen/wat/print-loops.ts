@@ -17,6 +17,9 @@ import { block, comment, type Expression, type Text, wat } from "./text.ts";
 /** A place in memory: bytes from its start, or an argument of the function by the same name. */
 export type Binding = number | "argument";
 
+/** What the text of a procedure is made of. */
+type Printed = Pick<Procedure, "body" | "buffers" | "hosts" | "streams" | "part">;
+
 export interface Body {
   readonly locals: readonly { readonly name: string; readonly type: "v128" | "f32" | "i32" }[];
   readonly texts: readonly Text[];
@@ -27,7 +30,7 @@ export interface Body {
  * and gives its name.
  */
 export function printLoops(
-  procedure: Pick<Procedure, "body" | "buffers" | "hosts" | "streams">,
+  procedure: Printed,
   bindings: ReadonlyMap<string, Binding>,
   callee: (name: string) => string,
 ): Body {
@@ -37,7 +40,7 @@ export function printLoops(
 class FunctionPrinter implements Surroundings {
   readonly buffers: Surroundings["buffers"];
   readonly callee: Surroundings["callee"];
-  private readonly procedure: Pick<Procedure, "body" | "hosts" | "streams">;
+  private readonly procedure: Printed;
   private readonly bindings: ReadonlyMap<string, Binding>;
   private readonly scalars: ScalarPrinter;
   private readonly locals = new Map<string, "v128" | "f32" | "i32">();
@@ -51,16 +54,17 @@ class FunctionPrinter implements Surroundings {
   private readonly busy = new Set<string>();
   private depth = 0;
 
-  constructor(
-    procedure: Pick<Procedure, "body" | "buffers" | "hosts" | "streams">,
-    bindings: ReadonlyMap<string, Binding>,
-    callee: (name: string) => string,
-  ) {
+  constructor(procedure: Printed, bindings: ReadonlyMap<string, Binding>, callee: (name: string) => string) {
     this.procedure = procedure;
     this.bindings = bindings;
     this.callee = callee;
     this.buffers = new Map(procedure.buffers.map((b) => [b.name, b]));
     this.scalars = new ScalarPrinter(this);
+    const { part } = procedure;
+    for (const local of part ? [part.from, part.to] : []) {
+      this.variables.set(local, { dtype: "i32", lanes: 1, local, depth: 0 });
+      this.naturals.add(local);
+    }
   }
 
   run(): Body {
