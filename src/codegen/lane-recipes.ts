@@ -45,9 +45,11 @@ export function chooseLanes(schedule: Schedule, kernel: Kernel, caps: Caps, batc
   const model = new CostModel(schedule, kernel, batch);
   let best: LaneRecipe = { tiles: new Map(), why: "one element at a time", cost: model.cost([], new Map()) };
   if (kernel.stages.some((s) => s.filter)) return best;
-  const tiled = tileable(kernel, kernel.stages[0]!);
+  const lead = kernel.stages[0]!;
+  const ids = tileable(kernel, lead);
+  const tiled = lead.axes.filter((a) => ids.includes(a.id));
   for (const lanes of model.laneChoices()) {
-    for (const tiles of tilesFor(tiled, lanes[0], caps.accumulators)) {
+    for (const tiles of tilesFor(tiled, lanes[0], caps.accumulators, batch)) {
       const cost = model.cost(lanes, tiles);
       if (cost < best.cost * 0.98) best = { tiles, lanes, cost, why: model.why(lanes, tiles, cost) };
     }
@@ -55,30 +57,34 @@ export function chooseLanes(schedule: Schedule, kernel: Kernel, caps: Caps, batc
   return best;
 }
 
-/** One or two tiled axes, at most `accumulators` vectors at a time. */
-function* tilesFor(
-  axes: readonly AxisId[],
+/** One or two tiled axes, at most `accumulators` vectors at a time, and at least half of what the extents allow. */
+function tilesFor(
+  axes: readonly Axis[],
   lane: AxisId | undefined,
   accumulators: number,
-): Generator<Map<AxisId, number>> {
-  yield new Map();
-  const widths = (axis: AxisId): number[] => (axis === lane ? [4, 8, 16, 32] : [1, 2, 3, 4, 6, 8]);
-  const vectors = (axis: AxisId, width: number): number => (axis === lane ? width / 4 : width);
+  batch: number,
+): ReadonlyMap<AxisId, number>[] {
+  const vectors = (axis: Axis, width: number): number => (axis.id === lane ? width / 4 : width);
+  const widths = (axis: Axis): number[] =>
+    (axis.id === lane ? [4, 8, 16, 32] : [1, 2, 3, 4, 6, 8]).filter((w) => w <= dimAt(axis.extent, batch));
+  const choices: { readonly tiles: Map<AxisId, number>; readonly size: number }[] = [{ tiles: new Map(), size: 1 }];
   for (const [i, a] of axes.entries()) {
     for (const x of widths(a)) {
-      if (vectors(a, x) <= accumulators) yield new Map([[a, x]]);
+      choices.push({ tiles: new Map([[a.id, x]]), size: vectors(a, x) });
       for (const b of axes.slice(i + 1)) {
         for (const y of widths(b)) {
-          if (vectors(a, x) * vectors(b, y) <= accumulators) {
-            yield new Map([
-              [a, x],
-              [b, y],
-            ]);
-          }
+          const tiles = new Map([
+            [a.id, x],
+            [b.id, y],
+          ]);
+          choices.push({ tiles, size: vectors(a, x) * vectors(b, y) });
         }
       }
     }
   }
+  const fitting = choices.filter(({ size }) => size <= accumulators);
+  const largest = Math.max(...fitting.map(({ size }) => size));
+  return fitting.filter(({ size }) => size * 2 >= largest).map(({ tiles }) => tiles);
 }
 
 /** A stretch of an axis that is done in rounds of one width. */

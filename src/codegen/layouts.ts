@@ -1,5 +1,5 @@
 // Layouts: in which order the dimensions of a value lie in memory, chosen so that kernels with lanes find neighbours side by side.
-// Before: row-major as written. After: weights transposed, activations with the batch innermost, where the cost model says so.
+// Before: row-major as written. After: weights transposed, channels or the batch innermost, where the cost model says so.
 // Stays true: columns and outputs keep their logical order, and a parameter has one layout in all programs. Contract: reorder.
 import type { ValueId } from "../ir/stage.ts";
 import { countAt, isStatic, type Shape } from "../ir/types.ts";
@@ -29,7 +29,7 @@ export function assignLayouts(
   const result = new Map(schedules);
   const names = [...schedules.keys()];
   const leader = ["step", "predict"].find((name) => schedules.has(name)) ?? names[0]!;
-  const search = new LayoutSearch(caps, batch);
+  const search = new LayoutSearch(caps, batch, immovableSlots(schedules));
   let slots: SlotLayouts = new Map();
   for (const name of [leader, ...names.filter((n) => n !== leader)]) {
     const schedule = search.run(schedules.get(name)!, name, name === leader ? undefined : slots);
@@ -51,9 +51,13 @@ class LayoutSearch {
   /** What a kernel costs, by its key: equal kernels are priced once. */
   private readonly prices = new Map<string, number>();
 
-  constructor(caps: Caps, batch: number) {
+  /** Parameters and states that stay as written. */
+  private readonly immovable: ReadonlySet<string>;
+
+  constructor(caps: Caps, batch: number, immovable: ReadonlySet<string>) {
     this.caps = caps;
     this.batch = batch;
+    this.immovable = immovable;
   }
 
   /** `slots`: layouts that are decided already; absent: they are to be found. */
@@ -61,24 +65,21 @@ class LayoutSearch {
     const movable = this.movables(schedule, program);
     const fixed = slots ? movable.filter((m) => m.slot !== undefined) : [];
     const free = movable.filter((m) => !fixed.includes(m));
-    const trials = [natural, batchInnermost].map((start) => {
-      const values = [...schedule.values];
-      const trial: Schedule = { ...schedule, values };
-      for (const m of fixed) setLayout(values, m, slots!.get(m.slot!));
-      for (const m of free) setLayout(values, m, start(m.shape));
-      // Who reads what does not depend on layouts, so one context serves all of them.
-      const context = loweringContext(trial, this.batch, false);
-      this.descend(context, values, free);
-      return { trial, cost: this.price(context, schedule.kernels) };
-    });
-    return trials.reduce((a, b) => (b.cost < a.cost * 0.95 ? b : a)).trial;
+    const values = [...schedule.values];
+    for (const m of fixed) setLayout(values, m, slots!.get(m.slot!));
+    for (const m of free) setLayout(values, m, natural(m.shape));
+    const laidOut: Schedule = { ...schedule, values };
+    // Who reads what does not depend on layouts, so one context serves all of them.
+    this.descend(loweringContext(laidOut, this.batch, false), values, free);
+    return laidOut;
   }
 
-  /** Moves one value at a time to where its kernels cost least, until a round moves none. */
+  /** Moves one value at a time to where its kernels cost least. One is asked again after a neighbour moved, up to three times. */
   private descend(context: LoweringContext, values: Value[], free: readonly Movable[]): void {
+    let open = new Set(free);
     for (let round = 0; round < 3; round++) {
-      let moved = false;
-      for (const m of free) {
+      const touched = new Set<Kernel>();
+      for (const m of open) {
         const before = values[m.ids[0]!]!.layout;
         let best = { layout: before, cost: this.price(context, m.kernels) * 0.99 };
         for (const layout of choicesFor(m.shape)) {
@@ -88,9 +89,9 @@ class LayoutSearch {
           if (cost < best.cost) best = { layout, cost };
         }
         setLayout(values, m, best.layout);
-        moved ||= !sameLayout(best.layout, before);
+        if (!sameLayout(best.layout, before)) for (const kernel of m.kernels) touched.add(kernel);
       }
-      if (!moved) return;
+      open = new Set(free.filter((m) => m.kernels.some((kernel) => touched.has(kernel))));
     }
   }
 
@@ -108,9 +109,7 @@ class LayoutSearch {
 
   /** Parameters, states and temporaries of two or more dimensions that share their storage with no other shape; the largest first. */
   private movables(schedule: Schedule, program: string): Movable[] {
-    const shared = new Set<ValueId>();
-    for (const { id, alias } of schedule.values)
-      if (alias !== undefined) shared.add(id).add(storageOf(schedule, id).id);
+    const shared = sharedValues(schedule);
     const kernelsOf = new Map<ValueId, Set<Kernel>>();
     for (const kernel of schedule.kernels) {
       for (const id of kernel.stages.flatMap((s) => [...readsOf(s), ...writesOf(s)]))
@@ -119,7 +118,7 @@ class LayoutSearch {
     const groups = new Map<string, ValueId[]>();
     for (const value of schedule.values) {
       const slot = slotOf(value, program);
-      const isOpen = value.home.kind === "temp" || slot !== undefined;
+      const isOpen = slot === undefined ? value.home.kind === "temp" : !this.immovable.has(slot);
       if (!isOpen || value.type.shape.filter((d) => d !== 1).length < 2) continue;
       const key = slot === undefined ? `temp ${value.id}` : `slot ${slot}`;
       groups.set(key, [...(groups.get(key) ?? []), value.id]);
@@ -142,6 +141,25 @@ function slotOf({ home }: Value, program: string): string | undefined {
   return home.kind === "output" && program === "init" ? home.name : undefined;
 }
 
+/** Values that share their storage with another shape. */
+function sharedValues(schedule: Schedule): Set<ValueId> {
+  const shared = new Set<ValueId>();
+  for (const { id, alias } of schedule.values) if (alias !== undefined) shared.add(id).add(storageOf(schedule, id).id);
+  return shared;
+}
+
+/** Parameters and states that some program reads under another shape. */
+function immovableSlots(schedules: ReadonlyMap<string, Schedule>): Set<string> {
+  const slots = new Set<string>();
+  for (const [program, schedule] of schedules) {
+    for (const id of sharedValues(schedule)) {
+      const slot = slotOf(schedule.values[id]!, program);
+      if (slot !== undefined) slots.add(slot);
+    }
+  }
+  return slots;
+}
+
 function setLayout(values: Value[], { ids }: Movable, layout: Layout | undefined): void {
   for (const id of ids) {
     const { layout: _, ...value } = values[id]!;
@@ -161,12 +179,6 @@ function padded(shape: Shape, order: readonly number[]): Layout | undefined {
 
 /** In elements: a cache line. */
 const rowPadding = 16;
-
-/** The dimension that counts rows moves inside. */
-function batchInnermost(shape: Shape): Layout | undefined {
-  const rows = shape.findIndex((d) => !isStatic(d));
-  return rows < 0 ? natural(shape) : withInnermost(shape, rows);
-}
 
 /** Each dimension as the innermost one. */
 const choicesFor = (shape: Shape): (Layout | undefined)[] =>
