@@ -20,6 +20,7 @@ interface BuildOptions extends ModelOptions, CodeOptions {
   readonly out: string;
   readonly target: Target;
   readonly wasm: "inline" | "file";
+  readonly threads?: true;
   readonly dataDir?: string;
   readonly sourceMaps?: true;
   readonly embedWeights?: string;
@@ -37,6 +38,14 @@ export const buildCommand = (cli: Cli, done: (code: number) => void): Command =>
         .default("inline")
         .implies({ target: "wasm" }),
     )
+    .addOption(
+      new Option(
+        "--threads",
+        "worker threads may take part: `--threads K` of the program, `work` of the library",
+      ).implies({
+        target: "wasm",
+      }),
+    )
     .option("--source-maps", "write maps too: `node --enable-source-maps` names lines of the model in stack traces")
     .addOption(batchOption("largest number of rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")
@@ -47,6 +56,7 @@ export const buildCommand = (cli: Cli, done: (code: number) => void): Command =>
         "nnc build model.nn -o out && node out/model.train.js --epochs 3",
         "nnc build model.nn --batch 256 --dim hidden=64",
         "nnc build model.nn --target wasm --wasm file",
+        "nnc build model.nn --threads && node model.train.js --threads 2",
         "nnc build model.nn --batch 1 --embed-weights trained.safetensors",
       ),
     );
@@ -57,6 +67,8 @@ async function build(path: string, options: BuildOptions, cli: Cli): Promise<num
   refuseDebug(options.target, options.debug);
   if (options.target !== "wasm" && options.wasm === "file")
     throw new UserError("usage/option", "--wasm file is for WebAssembly", "Take --target wasm.");
+  if (options.target !== "wasm" && options.threads)
+    throw new UserError("usage/option", "--threads is for WebAssembly", "Take --target wasm.");
   const { readModel } = await import("./model-file.ts");
   const { name, module, diagnostics } = readModel(path, cli, {
     dims: options.dim,

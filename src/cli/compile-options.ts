@@ -6,6 +6,7 @@ export interface WantedUnit extends CodeOptions {
   readonly target?: CompileOptions["target"];
   readonly batch?: number;
   readonly maxArena?: number;
+  readonly threads?: boolean;
 }
 
 export const compileOptions = (options: WantedUnit): CompileOptions => ({
@@ -13,6 +14,7 @@ export const compileOptions = (options: WantedUnit): CompileOptions => ({
   reuse: options.reuse,
   ...(options.dense ? { without: new Set(["sparsify"]) } : {}),
   ...(options.debug ? { debug: true } : {}),
+  ...(options.threads ? { threads: true } : {}),
   ...(options.strictFloat ? { strictFloat: true } : {}),
   ...(options.batch === undefined ? {} : { batch: options.batch }),
   ...(options.maxArena === undefined ? {} : { maxArena: options.maxArena }),

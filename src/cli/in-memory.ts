@@ -17,5 +17,7 @@ export async function loadLibrary(unit: Unit): Promise<Library> {
   const map = unit.debug
     ? linkedMap(sourceMapOf(unit, "library.js", text, ({ path }) => pathToFileURL(resolve(path)).href))
     : "";
-  return import(`data:text/javascript;base64,${Buffer.from(text + map).toString("base64")}`);
+  const url = `data:text/javascript;base64,${Buffer.from(text + map).toString("base64")}`;
+  const library: Library = await import(url);
+  return unit.threads ? { ...library, url } : library;
 }

@@ -50,6 +50,7 @@ export interface Inspection {
   readonly batch?: number;
   /** For what the kernels are; `wat` is of `wasm`. */
   readonly target?: CompileOptions["target"];
+  readonly threads?: true;
   readonly reuse: boolean;
   readonly maxArena?: number;
   readonly paint: (mark: DiffLine["mark"], text: string) => string;

@@ -18,6 +18,7 @@ interface InspectOptions extends CodeOptions {
   readonly fold: boolean;
   readonly batch?: number;
   readonly target?: Target;
+  readonly threads?: true;
   readonly dataDir?: string;
 }
 
@@ -46,6 +47,7 @@ export const inspectCommand = (cli: Cli, done: (code: number) => void): Command 
     )
     .option("--no-fold", "draw every operation, also inside of expressions and functions")
     .addOption(targetOption("for kernels, memory and TypeScript: whose").default("ts"))
+    .option("--threads", "for WebAssembly text: with what threads share")
     .addOption(dimOption())
     .addOption(batchOption("largest number of rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")

@@ -46,7 +46,11 @@ export async function outputsOf(
   // Both printers give the same text, so that esbuild can begin while ts-morph is still being loaded.
   const [typescript, bundles] = await Promise.all([
     printWithTsMorph(`${name}.ts`, doc),
-    bundle(name, plain, { map, ...(isBeside ? { kernels: { file: `${name}.wasm`, sha256: sha256(kernels) } } : {}) }),
+    bundle(name, plain, {
+      map,
+      threads: unit.threads,
+      ...(isBeside ? { kernels: { file: `${name}.wasm`, sha256: sha256(kernels) } } : {}),
+    }),
   ]);
   const texts = [
     [`${name}.ts`, typescript],

@@ -1,7 +1,7 @@
 // `nnc train`: compiles in memory and hands the library to the runtime's own main, with the options of a generated trainer.
 import { dirname } from "node:path";
 import { Command, Option } from "commander";
-import { rules } from "../runtime/options.ts";
+import { parseOptions, rules } from "../runtime/options.ts";
 import { type Cli, exit } from "./cli.ts";
 import { type Format, show } from "./diagnostics.ts";
 import { type CodeOptions, dimOption, examples, formatOption, wholeNumber, withCodeOptions } from "./options.ts";
@@ -92,11 +92,14 @@ async function train(path: string, options: TrainOptions, cli: Cli): Promise<num
     import("./in-memory.ts"),
     import("../runtime/main.ts"),
   ]);
+  const argv = [...runtimeWords(options), ...(data === undefined ? [] : ["--data", data])];
+  const { threads } = parseOptions(argv, `nnc train ${path}`);
   const unit = compile(
     model.module,
     compileOptions({
       ...cli.limits,
       target,
+      threads: threads > 1,
       reuse: options.reuse,
       ...(options.dense ? { dense: true } : {}),
       ...(options.strictFloat ? { strictFloat: true } : {}),
@@ -105,7 +108,6 @@ async function train(path: string, options: TrainOptions, cli: Cli): Promise<num
     }),
   );
   const library = await loadLibrary(unit);
-  const argv = [...runtimeWords(options), ...(data === undefined ? [] : ["--data", data])];
   const io = { ...cli, folder: dirname(path), program: `nnc train ${path}` };
   if (options.report === undefined) return main(library, argv, io);
   const { trainReported } = await import("./train-reported.ts");

@@ -18,12 +18,14 @@ export interface BundleOptions {
   readonly map?: string | undefined;
   /** The file beside the trainer that holds the library's kernels. */
   readonly kernels?: { readonly file: string; readonly sha256: string };
+  /** Whether workers may run the trainer's file to take part. */
+  readonly threads?: boolean;
 }
 
 export async function bundle(
   fileName: string,
   typescript: string,
-  { map, kernels }: BundleOptions = {},
+  { map, kernels, threads = false }: BundleOptions = {},
 ): Promise<Bundles> {
   // It stands in comments, and a file's name may hold anything.
   const name = comment(fileName);
@@ -34,7 +36,7 @@ export async function bundle(
       { contents: map === undefined ? typescript : typescript + linkedMap(withNumbers(map)), loader: "ts" as const },
     ],
     ["runtime", { contents: runtime, loader: "js" as const }],
-    ["trainer", { contents: kernels === undefined ? wholeTrainer : trainerBeside(kernels), loader: "js" as const }],
+    ["trainer", { contents: trainerText(kernels, threads), loader: "js" as const }],
   ]);
   const bundleOf = async (entry: string, banner: string): Promise<{ readonly text: string; readonly map?: string }> => {
     const result = await build({
@@ -80,14 +82,22 @@ export async function bundle(
   };
 }
 
-const wholeTrainer =
-  'import * as library from "library";\nimport { main } from "runtime";\nprocess.exitCode = await main(library, process.argv.slice(2));\n';
-
-/** The library is given the kernels of a file. */
-const trainerBeside = ({ file, sha256 }: { readonly file: string; readonly sha256: string }): string =>
-  'import * as library from "library";\nimport { main, withKernels } from "runtime";\n' +
-  `const kernels = new URL(${quote(`./${encodeURIComponent(file)}`)}, import.meta.url);\n` +
-  `process.exitCode = await main(withKernels(library, kernels, "${sha256}"), process.argv.slice(2));\n`;
+/** The program: the library with the runtime's main. The library may be given the kernels of a file. */
+function trainerText(kernels: BundleOptions["kernels"], threads: boolean): string {
+  const own = kernels === undefined ? "library" : `withKernels(library, kernels, "${kernels.sha256}")`;
+  const given = threads ? `{ ...${own}, url: import.meta.url }` : own;
+  return [
+    'import * as library from "library";',
+    'import { isMainThread, main, withKernels } from "runtime";',
+    // Workers import the same file, for this alone.
+    ...(threads ? ['export { work } from "library";'] : []),
+    ...(kernels === undefined
+      ? []
+      : [`const kernels = new URL(${quote(`./${encodeURIComponent(kernels.file)}`)}, import.meta.url);`]),
+    `${threads ? "if (isMainThread) " : ""}process.exitCode = await main(${given}, process.argv.slice(2));`,
+    "",
+  ].join("\n");
+}
 
 /** A map as the last line of the text that it belongs to. */
 export const linkedMap = (map: string): string =>

@@ -8,6 +8,7 @@ import { firstBrokenParameter, firstNonFinite, loadFrom, saveSlots } from "./par
 import { type Plan, planRun } from "./plan.ts";
 import { numberText, Report, resultsText, timeText } from "./report.ts";
 import { Run } from "./run.ts";
+import { startWorkers } from "./threads.ts";
 import { bytesText, count, grouped, quoted, UserError } from "./user-error.ts";
 
 export const exitCodes = { done: 0, wrong: 1, usage: 2, diverged: 3, internal: 70 } as const;
@@ -20,7 +21,8 @@ const isNotFinite = (error: unknown): error is NotFinite => error instanceof Err
 export async function train(library: Library, options: TrainOptions, io: Io): Promise<number> {
   const plan = planRun(library.manifest, options, io);
   const run = new Run(library, plan);
-  const session = new Session(run, io);
+  const workers = startWorkers(library, run.trainer, options.threads, io, (error) => session.fail(error));
+  const session = new Session(run, io, workers.threads);
   const stopListening = io.onInterrupt((code) => session.interrupt(code));
   try {
     return await session.train();
@@ -30,6 +32,7 @@ export async function train(library: Library, options: TrainOptions, io: Io): Pr
   } finally {
     stopListening();
     session.closeLog();
+    workers.end();
   }
 }
 
@@ -46,9 +49,13 @@ class Session {
   private validatedAt = 0;
   /** The exit code that a signal asked for. */
   private stopCode: number | undefined;
+  /** What ended a worker. */
+  private failure: UserError | undefined;
   private pausedAt: number;
+  private readonly threads: number;
 
-  constructor(run: Run, io: Io) {
+  constructor(run: Run, io: Io, threads: number) {
+    this.threads = threads;
     this.run = run;
     this.plan = run.plan;
     this.io = io;
@@ -85,11 +92,17 @@ class Session {
     this.stopCode = code;
   }
 
+  /** A worker could not begin, or was ended from outside. */
+  fail({ message }: Error): void {
+    this.failure = new UserError("train/threads", `a worker thread failed: ${message}`, "Train without --threads.");
+  }
+
   /** Lets signals in now and then; true where one came. */
   private readonly pause = async (): Promise<boolean> => {
     if (this.io.now() - this.pausedAt > pauseInterval) {
       await this.io.pause();
       this.pausedAt = this.io.now();
+      if (this.failure) throw this.failure;
     }
     return this.stopCode !== undefined;
   };
@@ -145,7 +158,7 @@ class Session {
     report.line("model", `${manifest.model}, ${count(numbers, "parameter")} in ${count(params.length, "tensor")}`);
     report.line(
       "compiled",
-      `for ${manifest.target}, up to ${count(manifest.batch, "row")} per step, arena ${bytesText(manifest.arenaBytes)}`,
+      `for ${manifest.target}${this.threads > 1 ? `, ${this.threads} threads` : ""}, up to ${count(manifest.batch, "row")} per step, arena ${bytesText(manifest.arenaBytes)}`,
     );
     report.line("data", `${data.title}, ${data.from}`);
     const held = [

@@ -76,6 +76,11 @@ export interface Io {
    * called.
    */
   onInterrupt(handler: (exitCode: number) => void): () => void;
+  /**
+   * Starts a worker that calls `work(team)` of the module at `url`; the returned function ends it. Absent where no workers can be
+   * made.
+   */
+  readonly worker?: (url: string, team: object, failed: (error: Error) => void) => () => void;
   /** Ends at once. */
   exit(code: number): void;
 }

@@ -20,6 +20,10 @@ export interface Trainer {
   evaluate(rows: number): void;
   /** Outputs alone, training = false; targets are not read. */
   predict(rows: number): void;
+  /** What workers need to take part, where the library was compiled for threads. */
+  readonly team?: object;
+  /** Ends the work of all workers; from then on the caller works alone. */
+  disband?(): void;
 }
 
 /** Thrown by the methods of a debug build at the first number that is none. */
@@ -34,6 +38,8 @@ export interface NotFinite extends Error {
 export interface Library {
   create(options?: { readonly seed?: number }): Trainer;
   readonly manifest: Manifest;
+  /** Of a module with the library's `work`, for workers; where the library was compiled for threads. */
+  readonly url?: string;
 }
 
 export type Storage = "f32" | "i32" | "bool" | "u8";

@@ -7,7 +7,7 @@ import { optionsText, parseOptions } from "./options.ts";
 import { UserError } from "./user-error.ts";
 
 export { withKernels } from "./kernels-file.ts";
-export { nodeIo } from "./node-io.ts";
+export { isMainThread, nodeIo } from "./node-io.ts";
 
 /**
  * Trains a library by a command line; prints, and gives the exit code: 0 done, 1 bad file, 2 usage, 3 diverged, 70

@@ -1,8 +1,11 @@
 // Node's surroundings for the runtime: terminal, clock, signals. The only file besides node-files.ts that knows Node.
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { Worker } from "node:worker_threads";
 import type { Io } from "./io.ts";
 import { nodeFiles } from "./node-files.ts";
+
+export { isMainThread } from "node:worker_threads";
 
 export interface NodeIoOptions {
   readonly folder?: string;
@@ -53,9 +56,19 @@ export function nodeIo(options: NodeIoOptions = {}): Io {
         for (const [signal, listener] of listeners) process.off(signal, listener);
       };
     },
+    worker(url, team, failed) {
+      const worker = new Worker(workerText, { eval: true, workerData: { url, team }, execArgv: [] });
+      // The process ends without it.
+      worker.unref();
+      worker.on("error", failed);
+      return () => void worker.terminate();
+    },
     exit: (code) => process.exit(code),
   };
 }
+
+const workerText = `const { url, team } = require("node:worker_threads").workerData;
+import(url).then(({ work }) => work(team));`;
 
 function cacheFolder(): string | undefined {
   const base = process.env["XDG_CACHE_HOME"] || (homedir() && join(homedir(), ".cache"));

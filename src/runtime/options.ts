@@ -10,6 +10,7 @@ export interface TrainOptions {
   /** Run-time scalars by name: `--lr`, `--critic.lr`, `--set`. */
   readonly scalars: ReadonlyMap<string, number>;
   readonly seed?: number;
+  readonly threads: number;
   readonly maxSteps?: number;
   readonly init?: string;
   readonly save?: string;
@@ -48,6 +49,7 @@ export const rules: readonly Rule[] = [
   { flag: "lr", value: "X", text: "learning rate; --GROUP.lr in a group" },
   { flag: "set", value: "NAME=X", text: "value of a hyper; may be repeated" },
   { flag: "seed", value: "S", text: "chooses start values, order of rows and random numbers" },
+  { flag: "threads", value: "K", text: "threads to compute with (1 unless said); the results are the same bits" },
   { flag: "max-steps", value: "K", text: "stop after K steps; schedules still plan for all" },
   { flag: "init", value: "FILE", text: "start from the tensors of a safetensors file" },
   { flag: "save", value: "FILE", text: "write parameters and states as safetensors at the end" },
@@ -106,9 +108,9 @@ export function parseOptions(argv: readonly string[], program: string): TrainOpt
     } else if (flag === "lr" || group) scalars.set(flag, finite(flag, value));
     else values.set(flag, value);
   }
-  const whole = (flag: string, low: number) => {
+  const whole = (flag: string, low: number, high = highest) => {
     const value = values.get(flag);
-    return value === undefined ? undefined : wholeNumber(flag, value, low);
+    return value === undefined ? undefined : wholeNumber(flag, value, low, high);
   };
   if (values.has("patience") && !values.has("early-stop"))
     throw new UserError("usage/option", "--patience needs --early-stop METRIC", "Say what is waited for.");
@@ -128,6 +130,7 @@ export function parseOptions(argv: readonly string[], program: string): TrainOpt
       keepBest: values.get("keep-best"),
     }),
     scalars,
+    threads: whole("threads", 1, mostThreads) ?? 1,
     every: intervalOf(values.get("every") ?? "1epoch"),
     keep: whole("keep", 1) ?? 3,
     patience: whole("patience", 1) ?? 5,
@@ -156,13 +159,13 @@ function finite(flag: string, text: string): number {
 /** Seeds and counts stay below 2^32, so that they are exact on every target. */
 const highest = 2 ** 32 - 1;
 
-function wholeNumber(flag: string, text: string, low: number): number {
+/** As many as an emitted program can call. */
+const mostThreads = 64;
+
+function wholeNumber(flag: string, text: string, low: number, high: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= low && value <= highest) return value;
-  throw new UserError(
-    "usage/value",
-    `--${flag} takes a whole number from ${low} to ${highest}, and not ${quoted(text)}`,
-  );
+  if (value >= low && value <= high) return value;
+  throw new UserError("usage/value", `--${flag} takes a whole number from ${low} to ${high}, and not ${quoted(text)}`);
 }
 
 function intervalOf(text: string): Interval {

@@ -34,6 +34,7 @@ export type ErrorCode =
   | "train/no-loss"
   | "train/checkpoint"
   | "train/kernels"
+  | "train/threads"
   | "usage/option"
   | "usage/batch"
   | "usage/value";

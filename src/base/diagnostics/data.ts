@@ -90,6 +90,9 @@ export const data = {
   "train/checkpoint": told(
     "A run goes on only from a checkpoint of the same model, data, batch, seed and plan: then it takes the same steps to the last bit. The differences are listed.",
   ),
+  "train/threads": told(
+    "With --threads K, K - 1 worker threads take part in each step. One of them could not begin, or was ended; without --threads the run needs none, and its results are the same bits.",
+  ),
   "train/kernels": told(
     "The kernels of a program that was built with --wasm file lie in NAME.wasm beside it. That file is not there, is not the one that was built, or this machine runs no WebAssembly with vectors: there `--target ts` runs.",
   ),

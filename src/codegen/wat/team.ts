@@ -6,7 +6,7 @@ export const cacheLine = 64;
 
 /** Places of the team's words, in bytes from its first. Those that are waited for have a cache line of their own. */
 export const teamWords = {
-  /** The call, an i64: rows, then 12 bits of the program, 6 of the number of threads, 14 that count the calls. */
+  /** The call, an i64: rows, then 12 bits of the program, 6 of the last thread's number, 14 that count the calls. */
   call: 0,
   /** Threads that have come to the barrier. */
   arrived: 64,
@@ -30,8 +30,8 @@ export const mostTold = 4000;
 
 export const teamBytes = teamWords.text + 2 * mostTold;
 
-/** What a call's 6 bits can say. */
-const mostThreads = 63;
+/** What a call's 6 bits can say, counting from 1. */
+const mostThreads = 64;
 /** What its 12 bits can. */
 export const mostPrograms = 4096;
 
@@ -112,7 +112,7 @@ export function teamFunctions(base: number): string[] {
     (i64.shl
       (i64.extend_i32_u
         (i32.or
-          (i32.or (local.get $program) (i32.shl (local.get $threads) (i32.const 12)))
+          (i32.or (local.get $program) (i32.shl (i32.sub (local.get $threads) (i32.const 1)) (i32.const 12)))
           (i32.add
             (i32.and (i32.wrap_i64 (i64.shr_u ${load("i64", "call")} (i64.const 32))) (i32.const ${~0 << 18}))
             (i32.const ${1 << 18}))))
@@ -132,7 +132,7 @@ export function teamFunctions(base: number): string[] {
     `
 ;; What a worker does: one call after the other, until the team ends.
 (func (export "work")
-  (local $call i64) (local $thread i32) (local $what i32)
+  (local $call i64) (local $thread i32) (local $what i32) (local $last i32)
   (local.set $call ${load("i64", "call")})
   ;; What is called from here on counts this one in.
   (local.set $thread (i32.add ${add("workers", 1)} (i32.const 1)))
@@ -142,12 +142,13 @@ export function teamFunctions(base: number): string[] {
       (local.set $call (call $await_call (local.get $call)))
       (br_if $ended ${load("i32", "ended")})
       (local.set $what (i32.wrap_i64 (i64.shr_u (local.get $call) (i64.const 32))))
+      (local.set $last (i32.and (i32.shr_u (local.get $what) (i32.const 12)) (i32.const ${mostThreads - 1})))
       ;; It joined while this call was made.
-      (br_if $next (i32.ge_u (local.get $thread) (i32.and (i32.shr_u (local.get $what) (i32.const 12)) (i32.const 63))))
+      (br_if $next (i32.gt_u (local.get $thread) (local.get $last)))
       (call_indirect $programs (type $program)
         (i32.wrap_i64 (local.get $call))
         (local.get $thread)
-        (i32.and (i32.shr_u (local.get $what) (i32.const 12)) (i32.const 63))
+        (i32.add (local.get $last) (i32.const 1))
         (i32.and (local.get $what) (i32.const ${mostPrograms - 1})))
       (br $next))))`,
   ].map((text) => text.trim());
