@@ -199,6 +199,7 @@ class Staging {
   /** Turns an op's own ids into values of this program. */
   private resolveNode(e: Expr, inputs: readonly NodeId[], temps: readonly ValueId[]): Expr {
     if (e.kind === "call" && e.fn === "pow") return reducePower(e);
+    if (e.kind === "call" && e.fn === "div" && e.dtype === "f32") return halvings(e);
     // Bytes read as f32 already.
     if (
       e.kind === "call" &&
@@ -301,6 +302,14 @@ function reducePower(e: Extract<Expr, { kind: "call" }>): Expr {
   if (exponent.value === 3) return call("mul", call("mul", base, base), base);
   if (exponent.value === -1) return call("div", num(1, e.dtype), base);
   return e;
+}
+
+/** Division by a power of two as the product with its reciprocal: the same bits, at less than a quarter of the price. */
+function halvings(e: Extract<Expr, { kind: "call" }>): Expr {
+  const [value, divisor] = e.args as [Expr, Expr];
+  if (divisor.kind !== "num" || !Number.isInteger(Math.log2(divisor.value)) || Math.abs(Math.log2(divisor.value)) > 100)
+    return e;
+  return { ...e, fn: "mul", args: [value, num(1 / divisor.value, "f32")] };
 }
 
 const exprType = (type: TensorType): DType => (type.dtype === "u8" ? "f32" : type.dtype);
