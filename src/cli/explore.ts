@@ -1,13 +1,13 @@
 // `nnc explore`: a page that shows a model from its source to its memory, and trains it; served here, or written as one file.
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { dirname } from "node:path";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { Module } from "../ir/module.ts";
 import type { Io } from "../runtime/io.ts";
 import { openNamed } from "../runtime/locate.ts";
 import { bytesText, UserError } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
-import { examples, wholeNumber } from "./options.ts";
+import { examples } from "./options.ts";
 import type { PageData } from "./page-html.ts";
 
 interface ExploreOptions {
@@ -20,7 +20,7 @@ export const exploreCommand = (cli: Cli, done: (code: number) => void): Command 
     .description("Opens a model as a live page: source, graph, equations, memory, code, training.")
     .argument("<file>", "a model file, NAME.nn")
     .addOption(
-      new Option("--port <P>", "where the page is served, on this machine alone").argParser(wholeNumber).default(4280),
+      new Option("--port <P>", "where the page is served, on this machine alone").argParser(portNumber).default(4280),
     )
     .option("-o, --out <PAGE.html>", "write the page as one file that opens without a server, and end")
     .addHelpText("after", examples("nnc explore models/mnist_logistic.nn", "nnc explore model.nn --out model.html"))
@@ -100,12 +100,28 @@ function dataFiles(module: Module | undefined, path: string, io: Io): (readonly 
   });
 }
 
-/** Only this machine reaches it, and a name that was made to point here gets nothing. */
+function portNumber(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError("It takes a whole number from 1 to 65535.");
+}
+
+/** A page of another site asks: its own address is told, or the browser says so. The address bar says neither. */
+function isForeign({ headers }: IncomingMessage, port: number): boolean {
+  const { origin } = headers;
+  if (origin !== undefined && origin !== `http://127.0.0.1:${port}` && origin !== `http://localhost:${port}`)
+    return true;
+  const site = headers["sec-fetch-site"];
+  return site !== undefined && site !== "none" && site !== "same-origin" && headers["sec-fetch-mode"] !== "navigate";
+}
+
+/** Only this machine reaches it, and a name that was made to point here gets nothing; nor does a page of another site. */
 function serve(port: number, html: () => string, policy: string): Promise<Server> {
   const server = createServer((request, response) => {
     const isOurs = request.headers.host === `127.0.0.1:${port}` || request.headers.host === `localhost:${port}`;
-    if (!isOurs || request.url !== "/") {
-      response.writeHead(404).end();
+    const isAsked = request.url === "/" && (request.method === "GET" || request.method === "HEAD");
+    if (!isOurs || !isAsked || isForeign(request, port)) {
+      // Whatever else is sent is not read.
+      response.writeHead(404, { connection: "close" }).end();
       return;
     }
     try {
@@ -114,6 +130,8 @@ function serve(port: number, html: () => string, policy: string): Promise<Server
         "content-type": "text/html; charset=utf-8",
         "content-security-policy": policy,
         "cache-control": "no-store",
+        "cross-origin-resource-policy": "same-origin",
+        "x-frame-options": "DENY",
         "x-content-type-options": "nosniff",
       });
       response.end(text);

@@ -2,7 +2,8 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../../package.json";
 import { Refusal } from "../base/diagnostic.ts";
-import { UserError } from "../runtime/user-error.ts";
+import type { Files } from "../runtime/io.ts";
+import { quoted, UserError } from "../runtime/user-error.ts";
 import { buildCommand } from "./build.ts";
 import { checkCommand } from "./check.ts";
 import { type Cli, exit } from "./cli.ts";
@@ -62,15 +63,48 @@ export async function run(argv: readonly string[], cli: Cli): Promise<number> {
   const done = (result: number): void => {
     code = result;
   };
-  // Read with the rest of the command line, so known when a command begins.
-  const limited: Cli = Object.defineProperty({ ...cli }, "limits", { enumerable: true, get: () => limitsOf(program) });
-  for (const make of commands) adopt(program, make(limited, done));
+  for (const make of commands) {
+    const files = make === fmtCommand ? cli.files : sparingModels(cli.files);
+    // Read with the rest of the command line, so known when a command begins.
+    const limited: Cli = Object.defineProperty({ ...cli, files }, "limits", {
+      enumerable: true,
+      get: () => limitsOf(program),
+    });
+    adopt(program, make(limited, done));
+  }
   try {
     await program.parseAsync(groupRates(argv), { from: "user" });
     return code;
   } catch (error) {
     return failed(error, formatOf(argv), cli);
   }
+}
+
+/** Files as every command but `fmt` may write them: a model is nobody's result. */
+function sparingModels(files: Files): Files {
+  const spare = (path: string): void => {
+    if (/\.nn$/i.test(path))
+      throw new UserError(
+        "file/unwritable",
+        `${quoted(path)} is a model file, which is not written over`,
+        "Name another file.",
+      );
+  };
+  return {
+    ...files,
+    write(path, parts) {
+      spare(path);
+      files.write(path, parts);
+    },
+    probe(path) {
+      spare(path);
+      files.probe(path);
+    },
+    log(path, keep) {
+      spare(path);
+      return files.log(path, keep);
+    },
+  };
 }
 
 /** Adds a command that prints and ends as the program does, its own commands too. */

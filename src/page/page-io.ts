@@ -47,6 +47,7 @@ export function pageIo(files: ReadonlyMap<string, Uint8Array>): Io {
     now: () => performance.now(),
     pause: () => new Promise((resolve) => setTimeout(resolve, 0)),
     onInterrupt: () => () => {},
+    isRunning: () => false,
     exit: () => {},
   };
 }

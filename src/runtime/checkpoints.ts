@@ -14,6 +14,8 @@ export class Checkpoints {
   private readonly folder: string;
   private readonly io: Io;
   private writtenAtStep = 0;
+  /** The step at which the last one was written, or could not be. */
+  private triedAtStep = 0;
   private writtenAt: number;
   private epochsSince = 0;
   /** Of the model and of the training rows: a run goes on with the same ones only. */
@@ -31,6 +33,14 @@ export class Checkpoints {
       ["program", run.plan.manifest.program ?? ""],
       ["data hash", hashRows(run, io)],
     ];
+    const [newest] = this.names();
+    if (newest !== undefined && !run.plan.options.resume) {
+      throw new UserError(
+        "train/checkpoint",
+        `${quoted(folder)} holds checkpoints of a run already, the newest ${quoted(newest)}`,
+        "Go on with it by --resume, or name another folder.",
+      );
+    }
     // Found out now, not after hours.
     io.files.probe(io.files.join(folder, nameOf(0)));
   }
@@ -50,7 +60,7 @@ export class Checkpoints {
     if (epochDone) this.epochsSince++;
     if (this.run.step === this.writtenAtStep) return false;
     if (last) return true;
-    if (every.unit === "steps") return this.run.step - this.writtenAtStep >= every.count;
+    if (every.unit === "steps") return this.run.step - this.triedAtStep >= every.count;
     if (every.unit === "seconds") return this.io.now() - this.writtenAt >= every.count * 1000;
     return this.epochsSince >= every.count;
   }
@@ -59,17 +69,18 @@ export class Checkpoints {
   write(): UserError | undefined {
     const { run, io, folder } = this;
     this.writtenAt = io.now();
+    this.triedAtStep = run.step;
+    this.epochsSince = 0;
     try {
       const metadata = new Map([...this.facts(), ...this.marks()]);
       saveSlots(run.trainer, run.plan.manifest, io.files.join(folder, nameOf(run.step)), io, metadata);
+      this.writtenAtStep = run.step;
+      for (const name of this.names().slice(run.plan.options.keep)) io.files.remove(io.files.join(folder, name));
+      return undefined;
     } catch (error) {
       if (error instanceof UserError) return error;
       throw error;
     }
-    this.writtenAtStep = run.step;
-    this.epochsSince = 0;
-    for (const name of this.names().slice(run.plan.options.keep)) io.files.remove(io.files.join(folder, name));
-    return undefined;
   }
 
   /** What a run must share with the checkpoint it goes on from. */
@@ -95,9 +106,10 @@ export class Checkpoints {
   /** Goes on from the newest checkpoint that is sound; from the start where there is none. */
   resume(): ReadonlyMap<string, string> | undefined {
     const { io, folder, run } = this;
-    // What a killed run was writing.
+    // What a killed run was writing; a run that is not dead may still be writing it.
     for (const name of io.files.list(folder)) {
-      if (/^step-\d{10}\.safetensors\.\d+\.\d+\.tmp$/.test(name)) io.files.remove(io.files.join(folder, name));
+      const [, writer] = /^step-\d{10}\.safetensors\.(\d+)\.\d+\.tmp$/.exec(name) ?? [];
+      if (writer !== undefined && !io.isRunning(Number(writer))) io.files.remove(io.files.join(folder, name));
     }
     for (const name of this.names()) {
       const path = io.files.join(folder, name);
@@ -108,6 +120,7 @@ export class Checkpoints {
         loadSlots(run.trainer, run.plan.manifest, file);
         run.goOnAfter(Number(metadata.get("step")));
         this.writtenAtStep = run.step;
+        this.triedAtStep = run.step;
         return metadata;
       } catch (error) {
         // One that was damaged after it was written: the one before it will do.

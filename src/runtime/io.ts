@@ -81,6 +81,8 @@ export interface Io {
    * made.
    */
   readonly worker?: (url: string, team: object, failed: (error: Error) => void) => () => void;
+  /** Whether another process of this machine has that number. */
+  isRunning(process: number): boolean;
   /** Ends at once. */
   exit(code: number): void;
 }

@@ -43,17 +43,19 @@ export const nodeFiles: Files = {
   write,
   probe,
   log,
-  remove: (path) => rmSync(path, { force: true }),
+  remove,
 };
 
 const reasons: ReadonlyMap<string, string> = new Map([
   ["EACCES", "permission denied"],
   ["EPERM", "not permitted"],
   ["EISDIR", "it is a folder"],
+  ["ERR_FS_EISDIR", "it is a folder"],
   ["ENOTDIR", "a part of its path is no folder"],
   ["ENOENT", "its folder does not exist"],
   ["ENOSPC", "the disk is full"],
   ["EDQUOT", "the disk quota is used up"],
+  ["EFBIG", "it would be longer than this process may write"],
   ["EROFS", "the disk is read-only"],
   ["EMFILE", "too many files are open"],
   ["ENAMETOOLONG", "its name is too long"],
@@ -65,7 +67,8 @@ const codeOf = (error: unknown): string => {
   return "code" in error && typeof error.code === "string" ? error.code : error.message;
 };
 
-const reasonOf = (error: unknown): string => reasons.get(codeOf(error)) ?? codeOf(error);
+/** What went wrong with a file, in words. */
+export const reasonOf = (error: unknown): string => reasons.get(codeOf(error)) ?? codeOf(error);
 
 const unreadable = (path: string, reason: string): UserError =>
   new UserError("file/unreadable", `cannot read ${quoted(path)}: ${reason}`);
@@ -160,9 +163,29 @@ function syncFolder(folder: string): void {
 
 let temporaries = 0;
 
-function write(path: string, parts: readonly Uint8Array[]): void {
+/** A device or a pipe takes what is written to it: a file must never take its place. */
+const isStream = (path: string): boolean => {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && !stat.isFile() && !stat.isDirectory();
+};
+
+/** Where a file really lies: a link to it stays a link. */
+function realFile(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function write(named: string, parts: readonly Uint8Array[]): void {
+  const path = realFile(named);
   const temporary = `${path}.${process.pid}.${temporaries++}.tmp`;
   try {
+    if (isStream(path)) {
+      pour(path, parts);
+      return;
+    }
     mkdirSync(dirname(path), { recursive: true });
     const fd = openSync(temporary, "wx", 0o666);
     try {
@@ -175,7 +198,16 @@ function write(path: string, parts: readonly Uint8Array[]): void {
     syncFolder(dirname(path));
   } catch (error) {
     discard(temporary);
-    throw unwritable(path, error);
+    throw unwritable(named, error);
+  }
+}
+
+function pour(path: string, parts: readonly Uint8Array[]): void {
+  const fd = openSync(path, "w");
+  try {
+    for (const part of parts) writeAll(fd, part);
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -188,15 +220,25 @@ function discard(path: string): void {
   }
 }
 
-function probe(path: string): void {
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    throw new UserError("file/unwritable", `cannot remove ${quoted(path)}: ${reasonOf(error)}`);
+  }
+}
+
+function probe(named: string): void {
+  const path = realFile(named);
   const temporary = `${path}.${process.pid}.${temporaries++}.tmp`;
   try {
+    if (isStream(path)) return;
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error("it is a folder");
     mkdirSync(dirname(path), { recursive: true });
     closeSync(openSync(temporary, "wx"));
     rmSync(temporary);
   } catch (error) {
-    throw unwritable(path, error);
+    throw unwritable(named, error);
   }
 }
 

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Io } from "./io.ts";
-import { nodeFiles } from "./node-files.ts";
+import { nodeFiles, reasonOf } from "./node-files.ts";
 
 export { isMainThread } from "node:worker_threads";
 
@@ -12,12 +12,20 @@ export interface NodeIoOptions {
   readonly program?: string;
 }
 
-/** Writing to a closed pipe (`| head`) is no error: the rest is dropped and the run goes on. */
+/**
+ * Where nothing can be printed any more, the rest is dropped and the run goes on. A closed pipe (`| head`) is no error; a full
+ * disk is told, and fails the process in the end.
+ */
 function stream(target: NodeJS.WriteStream): (text: string) => void {
   let closed = false;
   target.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+    if (closed) return;
     closed = true;
+    if (error.code === "EPIPE" || error.code === "EIO") return;
+    process.on("exit", () => {
+      process.exitCode ||= 1;
+    });
+    if (target !== process.stderr) process.stderr.write(`error: what is printed gets lost: ${reasonOf(error)}\n`);
   });
   return (text) => {
     if (!closed) target.write(text);
@@ -62,6 +70,15 @@ export function nodeIo(options: NodeIoOptions = {}): Io {
       worker.unref();
       worker.on("error", failed);
       return () => void worker.terminate();
+    },
+    isRunning(id) {
+      if (id === process.pid) return false;
+      try {
+        return process.kill(id, 0);
+      } catch (error) {
+        // One that is not ours to signal runs all the same.
+        return (error as NodeJS.ErrnoException).code === "EPERM";
+      }
     },
     exit: (code) => process.exit(code),
   };

@@ -19,6 +19,8 @@ export interface Answer {
 }
 
 export interface Metered {
+  /** The file that node runs. */
+  readonly program: string;
   /** One command in a process of its own. */
   nnc(argv: readonly string[], flags?: readonly string[]): Answer;
   /** Commands one after another in one process. */
@@ -87,9 +89,10 @@ export async function meteredProgram(cwd: string): Promise<Metered> {
       cwd,
       timeout: 100_000,
       maxBuffer: 2 ** 28,
-      env: { PATH: process.env["PATH"], NO_COLOR: "1", XDG_CACHE_HOME: cwd },
+      env: { PATH: process.env["PATH"], NODE_OPTIONS: process.env["NODE_OPTIONS"], NO_COLOR: "1", XDG_CACHE_HOME: cwd },
     });
   return {
+    program: join(program, "nnc.mjs"),
     nnc(argv, flags = []) {
       const { status, stdout, stderr } = start([...flags, "--import", meter, join(program, "nnc.mjs"), ...argv]);
       const [, seconds, megabytes] = /\nMETER ([\d.]+) ([\d.]+)$/.exec(stderr) ?? [];

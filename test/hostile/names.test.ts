@@ -1,5 +1,6 @@
 // Code through names, texts, comments and file names: whatever they hold, a model is refused cleanly, or what is emitted has the
 // syntax tree that it has with plain names, and computes the same numbers.
+import { spawnSync } from "node:child_process";
 import { ts } from "ts-morph";
 import { describe, expect, test } from "vitest";
 import type { Diagnostic } from "../../src/base/diagnostic.ts";
@@ -159,6 +160,12 @@ describe("names", async () => {
     expect(watched()).toBe(before);
     expect(globalThis).not.toHaveProperty("hit");
   });
+});
+
+test("the suite runs without `__proto__` of objects, here and in the processes that it starts", () => {
+  expect(() => Reflect.get({}, "__proto__")).toThrow();
+  const script = 'try { Reflect.get({}, "__proto__") } catch { console.log("throws") }';
+  expect(spawnSync(process.execPath, ["-e", script], { encoding: "utf8" }).stdout).toBe("throws\n");
 });
 
 test("comments and texts of any content leave the tree alone", () => {

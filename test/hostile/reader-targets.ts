@@ -48,6 +48,7 @@ const silent: Omit<Io, "files"> = {
   now: () => 0,
   pause: () => Promise.resolve(),
   onInterrupt: () => () => {},
+  isRunning: () => false,
   exit() {},
 };
 

@@ -63,6 +63,7 @@ export function testIo(options: TestIoOptions): TestIo {
         handler = undefined;
       };
     },
+    isRunning: () => false,
     exit: (code) => void exits.push(code),
     printed,
     warned,

@@ -1,0 +1,244 @@
+// What a careless or malicious user does around the compiler: paths that are devices or models, folders that are taken, full disks,
+// pages of other sites that ask for the explorer's.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { nodeCli } from "../../src/cli/cli.ts";
+import { run } from "../../src/cli/main.ts";
+import { nodeFiles } from "../../src/runtime/node-files.ts";
+import { folderWith, nnc } from "../cli/nnc.ts";
+import { meteredProgram } from "./metered.ts";
+
+const model = `model net(x: [N, 784]) -> [N, 10] {
+  param w: [784, 10] = zeros()
+  x @ w
+}
+loss(out, target: class[N] < 10) = cross_entropy(out, target)
+train { data = digits(train = 0:40); batch = 10; optimizer = sgd(lr = 0.1) }
+`;
+
+describe("where results are written", () => {
+  test("a model file is no place for them", async () => {
+    const folder = folderWith({ "net.nn": model, "other.NN": model });
+    const path = join(folder, "net.nn");
+    for (const option of ["--save", "--log", "--report"]) {
+      for (const name of ["net.nn", "other.NN", "new.nn"]) {
+        const { code, stderr } = await nnc(["train", path, option, join(folder, name), "--max-steps", "1"]);
+        expect(stderr).toContain("is a model file, which is not written over [file/unwritable]");
+        expect(code).toBe(1);
+      }
+    }
+    expect(readFileSync(path, "utf8")).toBe(model);
+    expect(readdirSync(folder).sort()).toEqual(["net.nn", "other.NN"]);
+    // It is `fmt`'s work.
+    writeFileSync(path, model.replaceAll("\n", "\n\n"));
+    expect((await nnc(["fmt", path])).code).toBe(0);
+    expect(readFileSync(path, "utf8")).not.toContain("\n\n\n");
+  });
+
+  test("a link stays a link", () => {
+    const folder = folderWith({ real: "old" });
+    symlinkSync(join(folder, "real"), join(folder, "link"));
+    nodeFiles.write(join(folder, "link"), [Buffer.from("new")]);
+    expect(lstatSync(join(folder, "link")).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(folder, "real"), "utf8")).toBe("new");
+    expect(readdirSync(folder).sort()).toEqual(["link", "real"]);
+  });
+
+  test.skipIf(process.platform === "win32")("a pipe takes what is written, and stays a pipe", async () => {
+    const folder = folderWith({});
+    const pipe = join(folder, "pipe");
+    expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
+    const reader = spawn("cat", [pipe]);
+    let read = "";
+    reader.stdout.on("data", (piece: Buffer) => {
+      read += piece.toString();
+    });
+    const ended = new Promise((done) => reader.on("close", done));
+    nodeFiles.probe(pipe);
+    nodeFiles.write(pipe, [Buffer.from("all "), Buffer.from("of it")]);
+    await ended;
+    expect(read).toBe("all of it");
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    expect(readdirSync(folder)).toEqual(["pipe"]);
+  });
+});
+
+describe("a folder of checkpoints", () => {
+  const argv = (folder: string, ...more: string[]): string[] => [
+    "train",
+    join(folder, "net.nn"),
+    "--checkpoint",
+    join(folder, "points"),
+    "--every",
+    "1steps",
+    ...more,
+  ];
+
+  test("that has some is not begun anew: the old ones would be taken for newer", async () => {
+    const folder = folderWith({ "net.nn": model });
+    expect((await nnc(argv(folder))).code).toBe(0);
+    const before = readdirSync(join(folder, "points"));
+    const again = await nnc(argv(folder, "--seed", "3", "--max-steps", "1"));
+    expect(again.stderr).toMatch(
+      /holds checkpoints of a run already, the newest "step-0000000004\.safetensors".*\n.*--resume/,
+    );
+    expect(again.code).toBe(1);
+    expect(readdirSync(join(folder, "points"))).toEqual(before);
+    expect((await nnc(argv(folder, "--resume"))).code).toBe(0);
+  });
+
+  test("what a living run is writing is left to it, what a dead one wrote is removed", async () => {
+    const folder = folderWith({ "net.nn": model });
+    const points = join(folder, "points");
+    mkdirSync(points);
+    const name = (writer: number): string => `step-0000000009.safetensors.${writer}.0.tmp`;
+    const dead = spawnSync(process.execPath, ["-e", ""]).pid;
+    for (const writer of [process.ppid, dead]) writeFileSync(join(points, name(writer)), "half");
+    expect((await nnc(argv(folder, "--resume"))).code).toBe(0);
+    const left = readdirSync(points).filter((each) => each.endsWith(".tmp"));
+    expect(left).toEqual([name(process.ppid)]);
+  });
+
+  test("with folders in the place of files", async () => {
+    const folder = folderWith({ "net.nn": model });
+    for (const name of ["step-0000000009.safetensors.999999999.0.tmp", "step-0000000009.safetensors"]) {
+      mkdirSync(join(folder, "points", name), { recursive: true });
+      const { code, stderr } = await nnc(argv(folder, "--resume"));
+      expect(stderr).toMatch(/^error: cannot (remove|read) ".*it is a folder/);
+      expect(code).toBe(1);
+    }
+  });
+});
+
+describe.skipIf(!existsSync("/dev/full"))("a full disk", async () => {
+  const folder = folderWith({ "net.nn": model });
+  const { program } = await meteredProgram(folder);
+  const shell = (command: string) =>
+    spawnSync("bash", ["-c", command.replace("nnc", `"${process.execPath}" "${program}"`)], {
+      encoding: "utf8",
+      cwd: folder,
+    });
+
+  test("behind what is printed: told once, and a run goes on to its end", () => {
+    const looked = shell("nnc inspect net.nn --stage ts > /dev/full");
+    expect(looked.stderr).toBe("error: what is printed gets lost: the disk is full\n");
+    expect(looked.status).toBe(1);
+    const trained = shell("nnc train net.nn --save kept.safetensors > /dev/full");
+    expect(trained.stderr).toBe("error: what is printed gets lost: the disk is full\n");
+    expect(trained.status).toBe(1);
+    expect(existsSync(join(folder, "kept.safetensors"))).toBe(true);
+    expect(shell("nnc check none.nn 2> /dev/full").status).toBe(1);
+  });
+
+  test("as a place for results: refused, and the device stays one", () => {
+    const { status, stderr } = shell("nnc train net.nn --max-steps 1 --save /dev/full");
+    expect(stderr).toContain('cannot write "/dev/full": the disk is full [file/unwritable]');
+    expect(status).toBe(1);
+    expect(shell("nnc train net.nn --max-steps 1 --save /dev/null").status).toBe(0);
+    for (const device of ["/dev/full", "/dev/null"]) expect(lstatSync(device).isCharacterDevice()).toBe(true);
+  });
+});
+
+describe("the explorer's server", async () => {
+  const folder = folderWith({ "net.nn": model, secret: "secret" });
+  const port = 20_000 + ((process.pid * 7) % 20_000);
+  let interrupt: ((code: number) => void) | undefined;
+  let printed = "";
+  const cli = {
+    ...nodeCli(),
+    print: (text: string) => {
+      printed += text;
+    },
+    onInterrupt: (handler: (code: number) => void) => {
+      interrupt = handler;
+      return () => {};
+    },
+  };
+  const ended = run(["explore", join(folder, "net.nn"), "--port", String(port)], cli);
+
+  interface Asked {
+    readonly path?: string;
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly host?: string;
+    readonly body?: number;
+  }
+
+  const ask = ({ path = "/", method = "GET", headers = {}, host = "127.0.0.1", body = 0 }: Asked) =>
+    new Promise<{ status: number; text: string; headers: object }>((resolve, reject) => {
+      const sent = request(
+        { host, port, path, method, headers: { host: `127.0.0.1:${port}`, ...headers } },
+        (answer) => {
+          let text = "";
+          answer.on("data", (piece: Buffer) => {
+            text += piece.toString();
+          });
+          answer.on("end", () => resolve({ status: answer.statusCode!, text, headers: answer.headers }));
+        },
+      );
+      sent.on("error", reject);
+      const send = (left: number): void => {
+        if (left === 0) sent.end();
+        else sent.write(Buffer.alloc(2 ** 16), () => send(left - 1));
+      };
+      send(body);
+    });
+
+  test("shows its page to whoever asks from here", async () => {
+    await expect.poll(() => printed, { timeout: 20_000 }).toContain(`http://127.0.0.1:${port}/`);
+    const good: readonly Readonly<Record<string, string>>[] = [
+      {},
+      { host: `localhost:${port}` },
+      { origin: `http://127.0.0.1:${port}`, "sec-fetch-site": "same-origin" },
+      { "sec-fetch-site": "none", "sec-fetch-mode": "navigate" },
+    ];
+    for (const headers of good) {
+      const { status, text, headers: sent } = await ask({ headers });
+      expect(status).toBe(200);
+      expect(text).toContain("cross_entropy");
+      expect(sent).toMatchObject({ "cross-origin-resource-policy": "same-origin", "x-frame-options": "DENY" });
+      expect(sent).not.toHaveProperty("access-control-allow-origin");
+    }
+  });
+
+  test.each<[string, Asked]>([
+    ["a name that was bent to this machine", { headers: { host: `evil.example:${port}` } }],
+    ["its port alone", { headers: { host: "127.0.0.1" } }],
+    ["a page of another site", { headers: { origin: "https://evil.example" } }],
+    ["a page of another port", { headers: { origin: `http://127.0.0.1:${port + 1}` } }],
+    ["a page without an address", { headers: { origin: "null" } }],
+    ["an image in another site", { headers: { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" } }],
+    ["a file beside the model", { path: "/secret" }],
+    ["a file above", { path: "/../secret" }],
+    ["a file above, encoded", { path: "/%2e%2e/secret" }],
+    ["a whole address", { path: `http://127.0.0.1:${port}/secret` }],
+    ["a query", { path: "/?file=secret" }],
+    ["POST", { method: "POST", body: 16 }],
+    ["DELETE", { method: "DELETE" }],
+    ["OPTIONS", { method: "OPTIONS", headers: { origin: "https://evil.example" } }],
+  ])("%s gets nothing", async (_, asked) => {
+    const { status, text } = await ask(asked);
+    expect(status).toBe(404);
+    expect(text).toBe("");
+  });
+
+  test("a body without end takes no memory", async () => {
+    const before = process.memoryUsage().rss;
+    await ask({ method: "POST", body: 4096 }).catch(() => {});
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
+    expect((await ask({})).status).toBe(200);
+  });
+
+  test("ends when it is told to, whoever is connected", async () => {
+    interrupt!(130);
+    expect(await ended).toBe(0);
+    await expect(ask({})).rejects.toThrow();
+  });
+
+  test.each(["0", "65536", "99999", "1e3", "-1", "x"])("port %s is none", async (word) => {
+    expect((await nnc(["explore", join(folder, "net.nn"), "--port", word])).code).toBe(2);
+  });
+});
