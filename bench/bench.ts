@@ -12,7 +12,8 @@ import { writeImages, writeInputs, writeText } from "./inputs.ts";
 import { jobs } from "./jobs.ts";
 import { kernels } from "./kernels.ts";
 import { findTorch, type PeerKind, peerKinds, peersInstalled } from "./peer.ts";
-import { type RaceOptions, type RaceResult, race } from "./race.ts";
+import { probe, quietEnough } from "./probe.ts";
+import { type Entry, type RaceOptions, type RaceResult, race } from "./race.ts";
 import { recheckTable, recheckTimes } from "./recheck.ts";
 import { compileTable, goalTable, jobTable, kernelTable, raceTable, versions } from "./report.ts";
 import { benchFolder, findTarget, libraryFor, reference } from "./targets.ts";
@@ -153,13 +154,32 @@ async function runRaces({ only, clock, quick, dataDir }: Options, kinds: readonl
   for (const workload of workloads.filter((w) => only?.includes(w.name) ?? true)) {
     const library = await libraryFor(workload, findTarget(reference));
     const inputs = writeInputs(folder, workload, data[workload.data], library);
-    const result = await race(workload, inputs, kinds, reference, raceOptions(quick, clock));
+    const { able, rows } = await withoutHindered(kinds, clock);
+    const raced = await race(workload, inputs, able, reference, raceOptions(quick, clock));
+    const result = { ...raced, entries: [...raced.entries, ...rows] };
     results.push(result);
     clear();
     print(`\n${raceTable(workload, result)}\n`);
   }
   print(`\n${versions(results)}\n`);
   return results;
+}
+
+/** Those that threads would serve now; the others as rows that say why they were not measured. */
+async function withoutHindered(
+  kinds: readonly PeerKind[],
+  clock: Options["clock"],
+): Promise<{ readonly able: readonly PeerKind[]; readonly rows: readonly Entry[] }> {
+  const hindered = kinds.filter(({ threads = 1 }) => threads > 1);
+  if (hindered.length === 0) return { able: kinds, rows: [] };
+  const gain = clock === "wall" ? await probe() : 0;
+  if (gain >= quietEnough) return { able: kinds, rows: [] };
+  const why =
+    clock === "wall"
+      ? `two independent processes did ${gain.toFixed(2)} times the work of one, not ${quietEnough}`
+      : "CPU time is no measure of threads";
+  const rows = hindered.map(({ name, title }) => ({ peer: name, title, failed: `not measurable: ${why}` }));
+  return { able: kinds.filter((kind) => !hindered.includes(kind)), rows };
 }
 
 interface Record {

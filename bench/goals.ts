@@ -48,6 +48,7 @@ const raceGoals: readonly RaceGoal[] = [
   goal("wasm", "gpt", "torch", 1),
   goal("wasm", "gpt", "torch-tuned", 1 / 1.2),
   goal("wasm", "gpt", "jax-js", 4),
+  ...["mlp", "mlp-big", "cnn", "gpt"].map((workload) => goal("wasm-x2", workload, "wasm", 1.7)),
 ];
 
 /** Shares of a ceiling, for products whose name the pattern fits. */

@@ -89,8 +89,8 @@ export async function kernels(quick: boolean, clock: Clock): Promise<KernelResul
   const seconds = quick ? 0.2 : 0.8;
   const peaks = await ceilings(seconds, bestTime);
   const rows: KernelRow[] = [];
-  for (const { name: target, options, dense } of targets) {
-    if (dense) continue;
+  for (const { name: target, options, dense, threads } of targets) {
+    if (dense || threads) continue;
     for (const { name, model, rows: batch, program, operations, neighbour } of cases) {
       const library = await loadLibrary(compile(moduleFromText(model), { ...options, batch }));
       const trainer = library.create();

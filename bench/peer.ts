@@ -9,6 +9,8 @@ export interface PeerKind {
   readonly title: string;
   /** `--peers` takes these. */
   readonly family: "ours" | "jax" | "tfjs" | "torch";
+  /** How many it computes with; one unless said. */
+  readonly threads?: number;
   readonly command: string;
   readonly args: (inputs: string) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -25,10 +27,11 @@ export const peersInstalled = (): boolean => existsSync(`${benchFolder}node_modu
 /** Every peer of this machine, ours first. `bundle`: our own peer, ready to run. */
 export function peerKinds(bundle: string, python: string | undefined): PeerKind[] {
   const script = (name: string): string => `${benchFolder}peers/${name}`;
-  const kinds: PeerKind[] = targets.map(({ name, dense }) => ({
+  const kinds: PeerKind[] = targets.map(({ name, options, dense, threads }) => ({
     name,
-    title: dense ? `nnc ${name.replace("-dense", "")}, without zero-skipping` : `nnc ${name}`,
+    title: `nnc ${options.target}${dense ? ", without zero-skipping" : ""}${threads ? `, ${threads} threads` : ""}`,
     family: "ours",
+    ...(threads === undefined ? {} : { threads }),
     command: process.execPath,
     args: (inputs) => [bundle, inputs, name],
   }));

@@ -12,7 +12,7 @@ export function raceTable(workload: Workload, { entries }: RaceResult): string {
   const { steps, name } = workload.unit;
   const rows = entries.map((e) =>
     e.seconds === undefined
-      ? [e.title, `fails: ${e.failed ?? "no rounds"}`]
+      ? [e.title, e.failed?.startsWith("not measurable") ? e.failed : `fails: ${e.failed ?? "no rounds"}`]
       : [
           e.title,
           timeText(e.seconds),

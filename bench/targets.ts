@@ -14,6 +14,8 @@ export interface Target {
   readonly options: CompileOptions;
   /** Without the promise that most pixels are zeros, so without zero-skipping. */
   readonly dense?: boolean;
+  /** How many threads compute; one unless said. */
+  readonly threads?: number;
 }
 
 export const targets: readonly Target[] = [
@@ -21,6 +23,7 @@ export const targets: readonly Target[] = [
   { name: "ts-dense", options: { target: "ts" }, dense: true },
   { name: "wasm", options: { target: "wasm" } },
   { name: "wasm-dense", options: { target: "wasm" }, dense: true },
+  { name: "wasm-x2", options: { target: "wasm", threads: true }, threads: 2 },
 ];
 
 /** The target that all others are compared with. */

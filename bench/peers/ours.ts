@@ -1,12 +1,20 @@
 // nnc as a peer: compiles the workload's model in memory and steps it directly.
+import { nodeIo } from "../../src/runtime/node-io.ts";
+import { startWorkers } from "../../src/runtime/threads.ts";
 import { findTarget, libraryFor } from "../targets.ts";
 import { workloads } from "../workloads.ts";
 import { serve } from "./serve.mjs";
 
 await serve(async (inputs, variant) => {
   const workload = workloads.find((w) => w.name === inputs.workload)!;
-  const library = await libraryFor(workload, findTarget(variant ?? ""));
+  const target = findTarget(variant ?? "");
+  const library = await libraryFor(workload, target);
   const trainer = library.create();
+  const io = nodeIo();
+  const failed = (error: Error): never => {
+    throw error;
+  };
+  startWorkers(library, trainer, target.threads ?? 1, io, failed);
   for (const { name, values } of inputs.tensors) trainer.write(name, values);
   const { scalars, index } = trainer;
   const { rows } = inputs;

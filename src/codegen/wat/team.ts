@@ -36,10 +36,10 @@ const mostThreads = 64;
 export const mostPrograms = 4096;
 
 /**
- * Looks at a word before a thread sleeps: about 15 us at a barrier, which the others reach soon, and 0.2 ms between calls, where a
+ * Looks at a word before a thread sleeps: about 40 us at a barrier, which the others reach soon, and 0.2 ms between calls, where a
  * batch is being filled.
  */
-const looks = { barrier: 20_000, call: 250_000 };
+const looks = { barrier: 40_000, call: 250_000 };
 
 /** The functions, for a team whose words begin at `base`. */
 export function teamFunctions(base: number): string[] {
