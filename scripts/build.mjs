@@ -1,15 +1,15 @@
 // Bundles the CLI into dist/: one small entry, and chunks that are loaded when a command first needs them.
 // Packages that few commands need (ts-morph, esbuild, wabt) stay packages.
-import { chmod, rename, rm } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { esbuildPlugin } from "./embed.mjs";
+import { settle } from "./settle.mjs";
 
 const pathOf = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
 const dist = pathOf("../dist");
 const fresh = pathOf(`../node_modules/.cache/nnc/dist-${process.pid}`);
-const old = `${fresh}-old`;
 await build({
   entryPoints: { nnc: pathOf("../src/cli/nnc.ts") },
   outdir: fresh,
@@ -29,7 +29,4 @@ await build({
   plugins: [esbuildPlugin()],
 });
 await chmod(`${fresh}/nnc.js`, 0o755);
-// Whole or not at all: another process may be running from dist/.
-await rename(dist, old).catch(() => {});
-await rename(fresh, dist);
-await rm(old, { recursive: true, force: true });
+await settle(fresh, dist, "nnc.js");

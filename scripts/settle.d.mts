@@ -1,0 +1,1 @@
+export function settle(fresh: string, place: string, entry: string): Promise<void>;
