@@ -13,9 +13,9 @@ export const dataCommand = (cli: Cli, done: (code: number) => void): Command =>
     .addCommand(
       new Command("fetch")
         .description(
-          "Fetches a public data set into the user's cache, proven by hash; goes on where it was broken off.",
+          "Fetches a public data set into the user's cache, proven by hash; goes on where it was broken off. Writes digits, which is made, as files of the same form.",
         )
-        .argument("<name>", "mnist or fashion_mnist")
+        .argument("<name>", "mnist, fashion_mnist or digits")
         .option("--data-dir <DIR>", "put the files there instead")
         .option("--mirror <URL...>", "folders on the web to try instead of the known ones")
         .addHelpText("after", examples("nnc data fetch mnist", "nnc data fetch mnist --data-dir ~/mnist"))
@@ -46,18 +46,22 @@ async function fetchData(name: string, options: FetchOptions, cli: Cli): Promise
   const [{ dataSets }, { fetchSet }] = await Promise.all([import("../runtime/sets.ts"), import("../runtime/fetch.ts")]);
   const set = dataSets.get(name);
   const folder = options.dataDir ?? (cli.cache && cli.files.join(cli.cache, name));
-  if (set?.kind !== "files") {
-    const known = [...dataSets.values()].filter(({ kind }) => kind === "files").map((each) => each.name);
+  if (!set) {
+    const known = [...dataSets.keys()];
     const near = suggest(name, known);
-    const why = set
-      ? "is computed, not fetched"
-      : `is no data set that can be fetched${near ? `; did you mean ${near}?` : ""}`;
-    cli.warn(`error: ${quoted(name)} ${why}. There are ${known.join(", ")}.\n`);
+    const meant = near ? `; did you mean ${near}?` : "";
+    cli.warn(`error: ${quoted(name)} is no data set that can be fetched${meant}. There are ${known.join(", ")}.\n`);
     return exit.usage;
   }
   if (folder === undefined) {
     cli.warn("error: there is no cache folder on this machine; say where to put the files with --data-dir.\n");
     return exit.usage;
+  }
+  if (set.kind === "made") {
+    const { imageFiles } = await import("./image-files.ts");
+    for (const [file, parts] of imageFiles(set)) cli.files.write(cli.files.join(folder, file), parts);
+    cli.print(`${set.title} is in ${folder}: ${grouped(set.rows)} images drawn\n`);
+    return exit.done;
   }
   const clear = (): void => {
     if (cli.isTerminal) cli.print("\r\u001b[K");

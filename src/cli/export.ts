@@ -69,6 +69,8 @@ async function exportModel(path: string, options: ExportOptions, cli: Cli): Prom
   return exit.done;
 }
 
+const nothing = { file: "", bytes: new Uint8Array(0) };
+
 interface Made {
   readonly file: string;
   readonly bytes: Uint8Array;
@@ -85,21 +87,30 @@ function lacking(module: Module): Diagnostic | undefined {
 
 async function pyTorch(name: string, module: Module, path: string): Promise<Made> {
   const fault = lacking(module);
-  if (fault) return { file: "", bytes: new Uint8Array(0), diagnostics: [fault] };
+  if (fault) return { ...nothing, diagnostics: [fault] };
   const { printPyTorch } = await import("../export/pytorch/file.ts");
-  const { text, exactInParts } = printPyTorch(module, path.split(/[/\\]/).at(-1)!);
-  const source = module.train?.data?.source;
+  const { isPythonModule } = await import("../export/pytorch/module-names.ts");
+  const { dataSets } = await import("../runtime/sets.ts");
+  const { sourceNames } = await import("../runtime/sources.ts");
+  const data = module.train?.data;
+  if (data && !sourceNames.includes(data.source)) {
+    const facts = { source: data.source, known: sourceNames.join(", ") };
+    return { ...nothing, diagnostics: [diagnose(exporting, "export/source", data.origin.span, facts)] };
+  }
+  const set = data && dataSets.get(data.source);
+  const { text, exactInParts } = printPyTorch(module, path.split(/[/\\]/).at(-1)!, set);
+  const file = isPythonModule(name) ? `${name}_model.py` : `${name}.py`;
   const diagnostics = [
     ...(exactInParts ? [] : [diagnose(exporting, "export/rows-meet", undefined, { model: module.name })]),
-    ...(source === "digits" ? [diagnose(exporting, "export/made-data", undefined, { source })] : []),
+    ...(set?.kind === "made" ? [diagnose(exporting, "export/made-data", undefined, { source: set.name })] : []),
   ];
-  return { file: `${name}.py`, bytes: new TextEncoder().encode(text), diagnostics };
+  return { file, bytes: new TextEncoder().encode(text), diagnostics };
 }
 
 async function onnx(name: string, module: Module, options: ExportOptions, cli: Cli): Promise<Made> {
   const graph = options.graph ?? "forward";
   const fault = graph === "step" ? lacking(module) : undefined;
-  if (fault) return { file: "", bytes: new Uint8Array(0), diagnostics: [fault] };
+  if (fault) return { ...nothing, diagnostics: [fault] };
   const { writeOnnx } = await import("../export/onnx/model.ts");
   const weights =
     options.init === undefined ? undefined : (await import("./weights.ts")).weightsOf(module, options.init, cli);

@@ -3,7 +3,9 @@ import { positionAt } from "../base/span.ts";
 import type { Node } from "../ir/graph.ts";
 
 /** `file:line` tells lines apart; `text` is the line without its comment. */
-export function sourceLine({ origins }: Node): { readonly key: string; readonly text: string } | undefined {
+export function sourceLine({
+  origins,
+}: Pick<Node, "origins">): { readonly key: string; readonly text: string } | undefined {
   const span = origins.find((origin) => origin.span)?.span;
   if (!span) return undefined;
   const { line } = positionAt(span.source, span.start);

@@ -398,8 +398,6 @@ describe("nnc explain, params, data", () => {
     const none = await nnc(["data", "fetch", "mnits"]);
     expect(none.code).toBe(2);
     expect(none.stderr).toContain("did you mean mnist?");
-    const made = await nnc(["data", "fetch", "digits"]);
-    expect(made.stderr).toContain("is computed, not fetched");
   });
 
   test("params refuses what the trainer would refuse", async () => {

@@ -6,8 +6,9 @@ import * as ort from "onnxruntime-web";
 import { describe, expect, it } from "vitest";
 import { writeOnnx } from "../../src/export/onnx/model.ts";
 import { operators } from "../../src/export/onnx/ops.ts";
-import { atom, expressions } from "../../src/export/pytorch/expressions.ts";
+import { expressions } from "../../src/export/pytorch/expressions.ts";
 import helpers from "../../src/export/pytorch/helpers.py";
+import { atom } from "../../src/export/pytorch/pieces.ts";
 import { Statements } from "../../src/export/pytorch/statements.ts";
 import { PythonScope } from "../../src/export/pytorch/words.ts";
 import { Builder, type Graph } from "../../src/ir/graph.ts";
@@ -105,7 +106,7 @@ def run(k):
 
 print(json.dumps([run(k) for k in range(${functions.length})]))`;
     const folder = folderWith({});
-    const imports = "import json, math, torch\nimport torch.nn.functional as F\n";
+    const imports = "import json, math, numpy, torch\nimport torch.nn.functional as F\n";
     writeFileSync(join(folder, "cases.py"), [imports, helpers, ...functions, main].join("\n\n"));
     const results = JSON.parse(execFileSync(python!, [join(folder, "cases.py")], { encoding: "utf8" })) as string[][];
     const read = (text: string): number => Number(text.replace("inf", "Infinity"));

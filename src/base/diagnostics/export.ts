@@ -24,12 +24,20 @@ export const exporting = {
   }),
   "export/made-data": entry<{ readonly source: string }>({
     severity: "hint",
-    message: ({ source }) =>
-      `\`${source}\` is made by nnc itself; the exported file takes its columns from a safetensors file`,
-    help: () => "Start it with `--data FILE.safetensors`, one tensor per column, rows first.",
+    message: ({ source }) => `\`${source}\` is made by nnc itself; the exported file reads it from files`,
+    help: ({ source }) => `\`nnc data fetch ${source}\` writes them once, where the exported file finds them.`,
     page: {
       explain:
-        "The exported PyTorch program reads the public data sets and files of numbers and text by itself. Made data has no file that it could read.",
+        "The exported PyTorch program holds no generators of data. It reads made data from files of the form of MNIST's, which `nnc data fetch` writes to the user's cache or to `--data-dir`.",
+    },
+  }),
+  "export/source": entry<{ readonly source: string; readonly known: string }>({
+    severity: "error",
+    message: ({ source }) => `there is no data source \`${source}\`, so the exported file would have nothing to read`,
+    help: ({ known }) => `Name one of ${known}.`,
+    page: {
+      explain:
+        "`train { data = SOURCE(…) }` or `--data SOURCE` names the source of the rows. The exported program carries a reader for it.",
     },
   }),
   "export/op": entry<{ readonly op: string; readonly target: string; readonly why: string }>({

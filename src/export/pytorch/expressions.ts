@@ -1,67 +1,13 @@
 // One op as a Python expression: over tensors with PyTorch's functions, over numbers of rank 0 in Python's own float64.
 // Knows neither statements nor where a value comes from.
 import type { Node } from "../../ir/graph.ts";
-import type { Attrs } from "../../ir/op-def.ts";
-import { type Dim, isStatic, type Shape, sameShape } from "../../ir/types.ts";
+import { isStatic, sameDim, sameShape } from "../../ir/types.ts";
+import { along, logSumExp, overAxes, reduction } from "./axes.ts";
+import type { Bounds } from "./bounds.ts";
+import { broadcast, pad, reshape, slice, transpose } from "./layout.ts";
+import { atom, call, type Expression, level, type Piece, type Site, tensor, torchType, within } from "./pieces.ts";
+import { convolution, pool } from "./windows.ts";
 import { pythonNumber, pythonString, pythonTuple } from "./words.ts";
-
-/** How tightly Python binds; an operand that binds less is put into parentheses. */
-export const level = {
-  choice: 0,
-  or: 1,
-  and: 2,
-  not: 3,
-  compare: 4,
-  bitOr: 5,
-  bitAnd: 6,
-  sum: 7,
-  product: 8,
-  unary: 9,
-  power: 10,
-  atom: 11,
-} as const;
-
-export interface Piece {
-  readonly text: string;
-  readonly level: number;
-  /** A Python number and no tensor. */
-  readonly host: boolean;
-}
-
-export const atom = (text: string, host = false): Piece => ({ text, level: level.atom, host });
-
-/** What an expression may ask of the place it stands in. */
-export interface Site {
-  readonly node: Node;
-  readonly args: readonly Piece[];
-  readonly inputs: readonly Node[];
-  /** `, device=x.device`, or nothing where tensors are made on the CPU. */
-  readonly device: string;
-  /** A size as a Python expression; N is `n`. */
-  size(dim: Dim): string;
-  shape(shape: Shape): string;
-  /** A function of the emitted file's helpers by name; the file then carries it. */
-  helper(name: string): string;
-  scalar(name: string): Piece;
-  constant(attrs: Attrs): Piece;
-}
-
-const within = (piece: Piece, least: number): string => (piece.level < least ? `(${piece.text})` : piece.text);
-
-const call = (name: string, ...args: readonly string[]): Piece => atom(`${name}(${args.join(", ")})`);
-
-/** An operand of which attributes are taken: a number is made a tensor first. */
-function tensor({ args, inputs, device }: Site, k: number): string {
-  const piece = args[k]!;
-  if (!piece.host) return within(piece, level.atom);
-  const { dtype } = inputs[k]!.type;
-  return `torch.tensor(${piece.text}, dtype=${torchType(dtype)}${device})`;
-}
-
-export const torchType = (dtype: string): string =>
-  ({ f32: "torch.float32", i32: "torch.int32", bool: "torch.bool", u8: "torch.uint8" })[dtype]!;
-
-type Expression = (site: Site) => Piece;
 
 /** `a + b`; the right operand must bind tighter, for the order of float operations is part of the model. */
 const infix =
@@ -72,68 +18,56 @@ const infix =
     host: a!.host && b!.host,
   });
 
-const power: Expression = ({ args: [a, b] }) => ({
-  text: `${within(a!, level.atom)} ** ${within(b!, level.unary)}`,
-  level: level.power,
-  host: a!.host && b!.host,
+/** The value of a constant. */
+const constantOf = ({ op, attrs }: Node): number | undefined =>
+  op === "const" ? (attrs["value"] as number) : undefined;
+
+/** Python's own operators on numbers raise where ours are infinite: where that may be, the operator is NumPy's. */
+const guarded =
+  (name: string, isSafe: (bounds: Site["bounds"]) => boolean, plain: Expression): Expression =>
+  (site) =>
+    site.args.every(({ host }) => host) && !isSafe(site.bounds)
+      ? atom(`float(numpy.${name}(${site.args.map(({ text }) => text).join(", ")}))`, true)
+      : plain(site);
+
+const isOverZero = ([, by]: Site["bounds"]): boolean => by!.low > 0 || by!.high < 0;
+
+/** A power cannot be infinite that stays below 1, or is a square or the like. */
+const isSmallPower = ([base, exponent]: Site["bounds"]): boolean =>
+  exponent!.low >= 0 && (exponent!.high <= 8 || (base!.low >= 0 && base!.high <= 1));
+
+const power = guarded("power", isSmallPower, ({ args: [a, b], inputs }) => {
+  const exponent = constantOf(inputs[1]!);
+  const whole = exponent !== undefined && Number.isInteger(exponent) && Math.abs(exponent) < 1000;
+  return {
+    text: `${within(a!, level.atom)} ** ${whole ? exponent : within(b!, level.unary)}`,
+    level: level.power,
+    host: a!.host && b!.host,
+  };
 });
 
-/** A function of one value: `math.exp(step)` of a number, `torch.exp(x)` of a tensor. */
+const plainQuotient = guarded("divide", isOverZero, infix("/", level.product));
+
+/** A quotient; of a sum and the number of its elements, the mean. */
+const quotient: Expression = (site) => {
+  const { sumOf } = site.args[0]!;
+  const by = site.inputs[1]!;
+  const count = by.op === "rows" ? { perRow: by.attrs["multiple"] as number } : constantOf(by);
+  return sumOf && count !== undefined && sameDim(count, sumOf.count) ? atom(sumOf.mean) : plainQuotient(site);
+};
+
+/** A function of one value: `math.tanh(step)` of a number, `torch.tanh(x)` of a tensor. */
 const both =
   (ofNumber: (x: string) => string, ofTensor: (site: Site) => Piece): Expression =>
   (site) =>
     site.args[0]!.host ? atom(ofNumber(site.args[0]!.text), true) : ofTensor(site);
 
-const named = (name: string, ofNumber = `math.${name}`): Expression =>
-  both(
-    (x) => `${ofNumber}(${x})`,
-    ({ args }) => call(`torch.${name}`, args[0]!.text),
-  );
+const named = (name: string, ofNumber = (x: string) => `math.${name}(${x})`): Expression =>
+  both(ofNumber, ({ args }) => call(`torch.${name}`, args[0]!.text));
 
-const axesOf = ({ attrs }: Node): readonly number[] => attrs["axes"] as readonly number[];
-
-/** `-1` for the last axis: the one form that reads well. */
-function axesText(axes: readonly number[], rank: number): string {
-  const shown = axes.map((axis) => (axis === rank - 1 ? -1 : axis));
-  return shown.length === 1 ? String(shown[0]) : pythonTuple(shown.map(String));
-}
-
-const keepText = ({ attrs }: Node): string => (attrs["keepdims"] ? ", keepdim=True" : "");
-
-/** x.sum(-1, keepdim=True); x.sum() over all axes. */
-function reduction(method: string, site: Site, more = ""): Piece {
-  const { node, inputs } = site;
-  const rank = inputs[0]!.type.shape.length;
-  const axes = axesOf(node);
-  const x = tensor(site, 0);
-  if (axes.length === 0) return atom(x);
-  const all = axes.length === rank && !node.attrs["keepdims"];
-  const args = all ? more.replace(/^, /, "") : `${axesText(axes, rank)}${keepText(node)}${more}`;
-  return atom(`${x}.${method}(${args})`);
-}
-
-/** A helper that takes (x, axes, keepdim). */
-const overAxes =
-  (name: string): Expression =>
-  (site) =>
-    call(
-      site.helper(name),
-      site.args[0]!.text,
-      pythonTuple(axesOf(site.node).map(String)),
-      site.node.attrs["keepdims"] ? "True" : "False",
-    );
-
-const along =
-  (name: string): Expression =>
-  (site) => {
-    const axes = axesOf(site.node);
-    const x = site.args[0]!.text;
-    const dim = axesText(axes, site.inputs[0]!.type.shape.length);
-    if (axes.length === 1) return call(`torch.${name}`, x, dim);
-    const shifted = `${within(site.args[0]!, level.sum)} - torch.logsumexp(${x}, ${dim}, keepdim=True)`;
-    if (name === "softmax") return call("torch.exp", shifted);
-    return { text: shifted, level: level.sum, host: false };
-  };
+/** A function that Python has for some numbers only. */
+const partial = (name: string, isIn: (x: Bounds) => boolean): Expression =>
+  guarded(name, ([x]) => isIn(x!), named(name));
 
 /** The larger one, the first where they are equal: then the gradient is the first's alone. */
 const extreme =
@@ -164,106 +98,6 @@ function einsum(site: Site): Piece {
   }
   const equation = JSON.stringify(`${terms.join(",")}->${output}`);
   return call("torch.einsum", equation, ...site.args.map((arg, k) => (arg.host ? tensor(site, k) : arg.text)));
-}
-
-function transpose(site: Site): Piece {
-  const perm = site.node.attrs["perm"] as readonly number[];
-  const x = tensor(site, 0);
-  if (perm.length === 0) return site.args[0]!;
-  const last = perm.length - 1;
-  const swapsLast = last >= 1 && perm.every((axis, k) => axis === (k === last ? last - 1 : k === last - 1 ? last : k));
-  if (swapsLast) return atom(last === 1 ? `${x}.T` : `${x}.transpose(-1, -2)`);
-  return atom(`${x}.permute(${perm.join(", ")})`);
-}
-
-/** The sizes of a reshape: at most one is not known, and that one is -1. */
-const sizesText = (site: Site, shape: Shape): string => {
-  const open = shape.filter((dim) => !isStatic(dim)).length;
-  const isEmpty = shape.includes(0);
-  return shape.map((dim) => (!isStatic(dim) && open === 1 && !isEmpty ? "-1" : site.size(dim))).join(", ");
-};
-
-function broadcast(site: Site): Piece {
-  const { shape, dtype } = site.node.type;
-  const [x] = site.args;
-  if (!x!.host) return atom(`${tensor(site, 0)}.expand(${site.shape(shape)})`);
-  const type = dtype === "f32" ? "" : `, dtype=${torchType(dtype)}`;
-  if (dtype === "f32" && Number(x!.text) === 0) return call("torch.zeros", `${site.shape(shape)}${site.device}`);
-  if (dtype === "f32" && Number(x!.text) === 1) return call("torch.ones", `${site.shape(shape)}${site.device}`);
-  const value = dtype === "f32" ? x!.text : dtype === "bool" ? `bool(${x!.text})` : `int(${x!.text})`;
-  return call("torch.full", site.shape(shape), `${value}${type}${site.device}`);
-}
-
-function slice(site: Site): Piece {
-  const { starts, sizes } = site.node.attrs as unknown as { starts: readonly Dim[]; sizes: readonly Dim[] };
-  const { shape } = site.inputs[0]!.type;
-  const isWhole = (d: number): boolean => starts[d] === 0 && sameShape([sizes[d]!], [shape[d]!]);
-  const parts = sizes.map((size, d) => {
-    const from = starts[d]!;
-    if (isWhole(d)) return ":";
-    if (isStatic(from) && isStatic(size)) return `${from}:${from + size}`;
-    return `${site.size(from)}:${site.size(from)} + ${site.size(size)}`;
-  });
-  const last = parts.findLastIndex((part) => part !== ":");
-  const first = parts.findIndex((part) => part !== ":");
-  if (last < 0) return site.args[0]!;
-  const shown = first === parts.length - 1 && first > 1 ? `..., ${parts[first]}` : parts.slice(0, last + 1).join(", ");
-  return atom(`${tensor(site, 0)}[${shown}]`);
-}
-
-function pad(site: Site): Piece {
-  const { pairs, value } = site.node.attrs as unknown as { pairs: readonly (readonly Dim[])[]; value: number };
-  const { dtype } = site.node.type;
-  const flat = pythonTuple(pairs.toReversed().flat().map(site.size));
-  if (pairs.length === 0) return site.args[0]!;
-  const x = tensor(site, 0);
-  if (dtype === "bool") return atom(`F.pad(${x}.int(), ${flat}, value=${value}).bool()`);
-  return call("F.pad", x, flat, ...(value === 0 ? [] : [`value=${pythonNumber(value, dtype !== "f32")}`]));
-}
-
-interface Window {
-  readonly k: readonly [number, number];
-  readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
-  readonly count_padding?: boolean;
-}
-
-const pairText = (pair: readonly number[]): string =>
-  pair[0] === pair[1] ? String(pair[0]) : pythonTuple(pair.map(String));
-
-function pool(name: "max_pool2d" | "avg_pool2d", site: Site): Piece {
-  const { k, stride, padding, count_padding: counts } = site.node.attrs as unknown as Window;
-  const [x] = site.args;
-  const window = [pairText(k), pairText(stride)];
-  // PyTorch pads by half a window at most; past that the image itself is padded.
-  const fits = padding.every((p, d) => 2 * p <= k[d]!);
-  const around = `(${padding[1]}, ${padding[1]}, ${padding[0]}, ${padding[0]})`;
-  if (name === "max_pool2d") {
-    if (fits) return call("F.max_pool2d", x!.text, ...window, ...(padding.some(Boolean) ? [pairText(padding)] : []));
-    return call("F.max_pool2d", `F.pad(${x!.text}, ${around}, value=-math.inf)`, ...window);
-  }
-  if (!padding.some(Boolean)) return call("F.avg_pool2d", x!.text, ...window);
-  if (fits && counts) return call("F.avg_pool2d", x!.text, ...window, pairText(padding));
-  if (fits) return call("F.avg_pool2d", x!.text, ...window, pairText(padding), "count_include_pad=False");
-  const means = `F.avg_pool2d(F.pad(${x!.text}, ${around}), ${window.join(", ")})`;
-  if (counts) return atom(means);
-  const shares = `F.avg_pool2d(F.pad(torch.ones_like(${x!.text}), ${around}), ${window.join(", ")})`;
-  return { text: `${means} / ${shares}`, level: level.product, host: false };
-}
-
-function convolution({ node, args: [x, w] }: Site): Piece {
-  const { stride, padding, dilation, groups } = node.attrs as unknown as Window & {
-    dilation: readonly number[];
-    groups: number;
-  };
-  const isPlain = (pair: readonly number[], plain: number): boolean => pair.every((value) => value === plain);
-  const options = [
-    ...(isPlain(stride, 1) ? [] : [`stride=${pairText(stride)}`]),
-    ...(isPlain(padding, 0) ? [] : [`padding=${pairText(padding)}`]),
-    ...(isPlain(dilation, 1) ? [] : [`dilation=${pairText(dilation)}`]),
-    ...(groups === 1 ? [] : [`groups=${groups}`]),
-  ];
-  return call("F.conv2d", x!.text, w!.text, ...options);
 }
 
 const cast: Expression = (site) => {
@@ -334,22 +168,22 @@ export const expressions: ReadonlyMap<string, Expression> = new Map<string, Expr
   ["add", infix("+", level.sum)],
   ["sub", infix("-", level.sum)],
   ["mul", infix("*", level.product)],
-  ["div", infix("/", level.product)],
-  ["mod", infix("%", level.product)],
+  ["div", quotient],
+  ["mod", guarded("mod", isOverZero, infix("%", level.product))],
   ["pow", power],
   ["maximum", extreme("maximum")],
   ["minimum", extreme("minimum")],
   ["neg", ({ args: [x] }) => ({ text: `-${within(x!, level.unary)}`, level: level.unary, host: x!.host })],
-  ["abs", named("abs", "abs")],
-  ["exp", named("exp")],
-  ["expm1", named("expm1")],
-  ["log", named("log")],
-  ["log1p", named("log1p")],
-  ["sqrt", named("sqrt")],
+  ["abs", named("abs", (x) => `abs(${x})`)],
+  ["exp", partial("exp", ({ high }) => high < 700)],
+  ["expm1", partial("expm1", ({ high }) => high < 700)],
+  ["log", partial("log", ({ low }) => low > 0)],
+  ["log1p", partial("log1p", ({ low }) => low > -1)],
+  ["sqrt", partial("sqrt", ({ low }) => low >= 0)],
   [
     "rsqrt",
     both(
-      (x) => `(1 / math.sqrt(${x}))`,
+      (x) => `float(numpy.divide(1, numpy.sqrt(${x})))`,
       ({ args }) => call("torch.rsqrt", args[0]!.text),
     ),
   ],
@@ -357,7 +191,7 @@ export const expressions: ReadonlyMap<string, Expression> = new Map<string, Expr
   ["sin", named("sin")],
   ["cos", named("cos")],
   ["erf", named("erf")],
-  ["floor", named("floor")],
+  ["floor", partial("floor", () => false)],
   [
     "sign",
     both(
@@ -368,14 +202,14 @@ export const expressions: ReadonlyMap<string, Expression> = new Map<string, Expr
   [
     "sigmoid",
     both(
-      (x) => `(1 / (1 + math.exp(-(${x}))))`,
+      (x) => `float(1 / (1 + numpy.exp(-(${x}))))`,
       ({ args }) => call("torch.sigmoid", args[0]!.text),
     ),
   ],
   [
     "softplus",
     both(
-      (x) => `math.log1p(math.exp(${x}))`,
+      (x) => `float(numpy.logaddexp(0, ${x}))`,
       ({ args }) => call("F.softplus", args[0]!.text),
     ),
   ],
@@ -403,22 +237,14 @@ export const expressions: ReadonlyMap<string, Expression> = new Map<string, Expr
   ["argmax", overAxes("place_of_largest")],
   ["argmin", overAxes("place_of_smallest")],
   ["cumsum", (site) => call("torch.cumsum", site.args[0]!.text, String(site.node.attrs["axis"]))],
-  [
-    "logsumexp",
-    ({ node, args, inputs }) =>
-      call(
-        "torch.logsumexp",
-        args[0]!.text,
-        `${axesText(axesOf(node), inputs[0]!.type.shape.length)}${keepText(node)}`,
-      ),
-  ],
+  ["logsumexp", logSumExp],
   ["softmax", along("softmax")],
   ["log_softmax", along("log_softmax")],
   ["einsum", einsum],
   ["conv2d", convolution],
   ["max_pool", (site) => pool("max_pool2d", site)],
   ["avg_pool", (site) => pool("avg_pool2d", site)],
-  ["reshape", (site) => atom(`${tensor(site, 0)}.reshape(${sizesText(site, site.node.type.shape) || "()"})`)],
+  ["reshape", reshape],
   ["transpose", transpose],
   ["broadcast", broadcast],
   ["pad", pad],

@@ -3,11 +3,14 @@
 import type { Graph, Node, NodeId } from "../../ir/graph.ts";
 import { type Dim, isStatic, type Shape, sameShape } from "../../ir/types.ts";
 import { sourceLine } from "../source-line.ts";
-import { atom, expressions, level, type Piece } from "./expressions.ts";
+import { type Bounds, boundsOf } from "./bounds.ts";
+import { expressions } from "./expressions.ts";
+import { atom, level, type Piece } from "./pieces.ts";
 import { type PythonScope, pythonComment, pythonTuple } from "./words.ts";
 
-/** Longest expression that is put into another one. */
+/** Longest expression that is put into another one, and that is a result without a name. */
 const longest = 60;
+const longestResult = 100;
 
 export interface Place {
   readonly scope: PythonScope;
@@ -55,12 +58,14 @@ export class Statements {
   private lastLine: string | undefined;
   /** Values that the model itself takes gradients by: each must be a variable to PyTorch. */
   private readonly variables: ReadonlySet<NodeId>;
+  private readonly bounds: readonly Bounds[];
 
   constructor(graph: Graph, place: Place) {
     this.graph = graph;
     this.place = place;
     for (const [id, piece] of place.given) this.pieces.set(id, piece);
     this.variables = gradientTargets(graph);
+    this.bounds = boundsOf(graph);
   }
 
   /** Statements for `roots` as far as they are not known yet; `names` are wished for. */
@@ -75,7 +80,7 @@ export class Statements {
       const piece = this.variables.has(node.id) ? this.asVariable(this.piece(node)) : this.piece(node);
       const wanted = names.get(node.id) ?? this.label(node);
       const isSmall = (piece.host && node.inputs.length === 0) || node.op === "rows" || node.op === "const";
-      const isOneUse = uses[node.id] === 1 && piece.text.length <= longest;
+      const isOneUse = uses[node.id] === 1 && piece.text.length <= (roots.includes(node.id) ? longestResult : longest);
       const reader = consumers.get(node.id);
       // Of several values with one name only the last keeps it: `x`, scaled.
       const isUnnamed = wanted === undefined || (reader && this.label(reader) === wanted);
@@ -84,7 +89,7 @@ export class Statements {
         this.pieces.set(node.id, piece);
         continue;
       }
-      const name = this.place.scope.unique(wanted ?? node.op);
+      const name = this.replaces(node, wanted, uses) ? wanted! : this.place.scope.unique(wanted ?? node.op);
       const source = sourceLine(node);
       if (source && source.key !== this.lastLine) lines.push(pythonComment(source.text));
       this.lastLine = source?.key ?? this.lastLine;
@@ -117,6 +122,14 @@ export class Statements {
     return found;
   }
 
+  /** Whether nothing else reads the value that has the wanted name: `x = x / 255`. */
+  private replaces(node: Node, wanted: string | undefined, uses: Uint32Array): boolean {
+    for (let at = node.inputs[0]; at !== undefined && uses[at] === 1; at = this.graph.nodes[at]!.inputs[0]) {
+      if (this.pieces.get(at)!.text === wanted) return true;
+    }
+    return false;
+  }
+
   private asVariable({ text }: Piece): Piece {
     this.place.helpers.add("variable");
     return atom(`variable(${text})`);
@@ -137,6 +150,7 @@ export class Statements {
       node,
       args: node.inputs.map((id) => this.pieces.get(id)!),
       inputs: node.inputs.map((id) => this.graph.nodes[id]!),
+      bounds: node.inputs.map((id) => this.bounds[id]!),
       device: place.device,
       size,
       shape: (shape) =>

@@ -3,7 +3,7 @@
 import type { Graph, Node, NodeId, Update } from "../../ir/graph.ts";
 import type { Module } from "../../ir/module.ts";
 import { sourceLine } from "../source-line.ts";
-import { atom, type Piece } from "./expressions.ts";
+import { atom, type Piece } from "./pieces.ts";
 import { neededFor, type Place, Statements } from "./statements.ts";
 import { PythonScope, pythonComment, pythonString } from "./words.ts";
 
@@ -29,9 +29,21 @@ interface Rule {
 export interface UpdateText {
   /** Functions, one per rule. */
   readonly functions: readonly string[];
+  /** For each rule the Python name of the list of its parameters, these, and the short names of its states. */
+  readonly rules: readonly {
+    readonly names: string;
+    readonly params: readonly string[];
+    readonly states: readonly string[];
+  }[];
   /** Statements of `step(self, numbers)`, over `p`, `g` and `s`: parameters, gradients and states by name. */
   readonly step: readonly string[];
 }
+
+/** All parameters that are trained, in the emitted optimizer. */
+export const everyName = "self.trained";
+
+/** `optimizer.v.NAME`, in a loop over names. */
+export const stateName = (state: string): string => `f${pythonString(`optimizer.${state}.{name}`)}`;
 
 /** Whose a value is: a parameter's, several parameters', or nobody's. */
 const nobody = 0;
@@ -42,16 +54,20 @@ export function printUpdates(module: Module, graph: Graph, helpers: Set<string>)
   const owners = ownersOf(graph, groups);
   const { statements, names: sharedNames } = sharedValues(graph, groups, owners, helpers);
   const rules = new Map<string, Rule>();
-  for (const group of groups) {
-    const rule = ruleOf(graph, group, owners, sharedNames, helpers);
+  for (const [k, group] of groups.entries()) {
+    const rule = ruleOf(graph, group, k + 1, owners, sharedNames, helpers);
     const key = JSON.stringify([rule.comment, rule.parameters, rule.lines, [...rule.shared]]);
     const known = rules.get(key);
     if (known) known.params.push(group.param);
     else rules.set(key, rule);
   }
   const scope = new PythonScope(["p", "g", "s", "name", "numbers"]);
-  const all = [...rules.values()].map((rule) => ({ ...rule, name: scope.unique(rule.name) }));
-  return { functions: all.map(functionText), step: [...statements, ...all.flatMap(callText)] };
+  const trained = module.slots.filter((slot) => slot.kind === "param" && slot.trained).length;
+  const all = [...rules.values()].map((rule) => {
+    const name = scope.unique(rule.name);
+    return { ...rule, name, names: rule.params.length === trained ? everyName : `self.by_${name}` };
+  });
+  return { functions: all.map(functionText), rules: all, step: [...statements, ...all.flatMap(callText)] };
 }
 
 function groupsOf(module: Module, graph: Graph): Group[] {
@@ -104,6 +120,25 @@ function ownersOf(graph: Graph, groups: readonly Group[]): Int32Array {
   return owners;
 }
 
+/** 1 + the place of the group whose update alone reads a value. */
+function readersOf(graph: Graph, groups: readonly Group[]): Int32Array {
+  const readers = new Int32Array(graph.nodes.length);
+  const join = (id: NodeId, reader: number): void => {
+    readers[id] = readers[id] === nobody || readers[id] === reader ? reader : several;
+  };
+  for (const [k, { updates }] of groups.entries()) for (const { next } of updates) join(next, k + 1);
+  for (const { id, op, inputs } of graph.nodes.toReversed()) {
+    if (readers[id] !== nobody && op !== "grad") for (const input of inputs) join(input, readers[id]!);
+  }
+  return readers;
+}
+
+const isLeaf = ({ op }: Node): boolean => op === "grad" || op === "param" || op === "state" || op === "input";
+
+/** What a group's update gets from outside: other parameters, and what several updates make of several parameters. */
+const isShared = (node: Node, group: number, owners: Int32Array, readers: Int32Array): boolean =>
+  owners[node.id] !== nobody && owners[node.id] !== group && (isLeaf(node) || readers[node.id] === several);
+
 /** Gradients and slots by name, as the step sees them. */
 function leaves(graph: Graph, module: (node: Node) => Piece | undefined): Map<NodeId, Piece> {
   const given = new Map<NodeId, Piece>();
@@ -122,26 +157,25 @@ function sharedValues(graph: Graph, groups: readonly Group[], owners: Int32Array
     if (op === "param") return atom(`p[${pythonString(String(attrs["name"]))}]`);
     return op === "state" ? atom(`s[${pythonString(String(attrs["name"]))}]`) : undefined;
   });
+  const readers = readersOf(graph, groups);
   for (const [k, { updates }] of groups.entries()) {
-    const needed = neededFor(
-      graph,
-      updates.map(({ next }) => next),
-      new Map([...graph.nodes.keys()].filter((id) => given.has(id) || owners[id] === several).map((id) => [id, true])),
+    const shared = new Map(
+      graph.nodes.filter((node) => isShared(node, k + 1, owners, readers)).map((node) => [node.id, true]),
     );
-    for (const node of graph.nodes) {
-      const isForeign = owners[node.id] === several || (owners[node.id]! > 0 && owners[node.id] !== k + 1);
-      if (needed[node.id] && isForeign) roots.add(node.id);
-    }
+    const news = updates.map(({ next }) => next);
+    const needed = neededFor(graph, news, new Map([...given.keys(), ...shared.keys()].map((id) => [id, true])));
+    for (const id of shared.keys()) if (needed[id]) roots.add(id);
   }
-  const scope = new PythonScope(["p", "g", "s", "name", "numbers"]);
-  const place: Place = { scope, given, device: "", helpers, scalar: numberText, shortNames: true };
+  const scope = new PythonScope(["p", "g", "s", "name", "numbers", "device"]);
+  const place: Place = { scope, given, device: ", device=device", helpers, scalar: numberText, shortNames: true };
   const names = new Map([...roots].map((id, k) => [id, `shared_${k}`]));
   const { lines } = new Statements(graph, place).print([...roots], names);
   // Another parameter as it was: its own update may come first.
   const copies = [...names].flatMap(([id, name]) =>
     given.has(id) ? [`${name} = ${given.get(id)!.text}.clone()`] : [],
   );
-  return { statements: [...copies, ...lines], names };
+  const device = lines.some((line) => line.includes("device=device")) ? ["device = next(iter(p.values())).device"] : [];
+  return { statements: [...device, ...copies, ...lines], names };
 }
 
 const numberText = (name: string): string => `numbers[${pythonString(name)}]`;
@@ -149,6 +183,7 @@ const numberText = (name: string): string => `numbers[${pythonString(name)}]`;
 function ruleOf(
   graph: Graph,
   { param, states, updates }: Group,
+  group: number,
   owners: Int32Array,
   sharedNames: ReadonlyMap<NodeId, string>,
   helpers: Set<string>,
@@ -159,15 +194,12 @@ function ruleOf(
   const shared = new Set<string>();
   const ownStates = new Set(states.map(({ slot }) => slot));
   const given = leaves(graph, ({ id, op, inputs, attrs }) => {
-    if (sharedNames.has(id)) {
-      const name = sharedNames.get(id)!;
-      shared.add(name);
-      return atom(name);
-    }
     if (op === "grad" && slotName(graph, inputs[1]!) === param) return atom("g");
     if (op === "param" && attrs["name"] === param) return atom("p");
     if (op === "state" && ownStates.has(String(attrs["name"]))) return atom(stateNames.get(String(attrs["name"]))!);
-    return undefined;
+    const name = owners[id] === group ? undefined : sharedNames.get(id);
+    if (name !== undefined) shared.add(name);
+    return name === undefined ? undefined : atom(name);
   });
   const roots = updates.map(({ next }) => next);
   const isRead = neededFor(graph, roots, given);
@@ -219,18 +251,16 @@ function functionText({ name, parameters, lines, comment, states }: Rule): strin
   ].join("\n");
 }
 
-function callText({ name, params, states, numbers, shared }: Rule): string[] {
+function callText({ name, names, states, numbers, shared }: Rule & { readonly names: string }): string[] {
   const args = [
     "p[name]",
     "g[name]",
-    ...states.map((state) => `s[${pythonString(`optimizer.${state}.`)} + name]`),
+    ...states.map((state) => `s[${stateName(state)}]`),
     ...numbers.map(numberText),
     ...shared,
   ];
   return [
-    "for name in (",
-    ...params.map((param) => `    ${pythonString(param)},`),
-    "):",
+    `for name in ${names}:`,
     `    self.put(name, [${states.map(pythonString).join(", ")}], ${name}(${args.join(", ")}))`,
   ];
 }

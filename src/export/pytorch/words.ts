@@ -52,7 +52,8 @@ export function pythonNumber(value: number, isWhole: boolean): string {
   if (Number.isNaN(value)) return "math.nan";
   if (!Number.isFinite(value)) return value > 0 ? "math.inf" : "-math.inf";
   if (Object.is(value, -0)) return "-0.0";
-  const text = String(value);
+  const [plain, short] = [String(value), value.toExponential()];
+  const text = !isWhole && Math.abs(value) < 1 && short.length < plain.length ? short : plain;
   return isWhole || /[.e]/.test(text) ? text : `${text}.0`;
 }
 
