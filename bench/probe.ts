@@ -1,22 +1,26 @@
 // What two threads can gain on this machine at this moment at most: how much two independent processes do beside one alone.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { median } from "./stats.ts";
 
 /** Below this the machine has something else to do, or no second core, and a time on two threads says nothing. */
 export const quietEnough = 1.9;
 
-/** Counts for so many milliseconds from a moment on, and prints how far it came. */
-const busy = `
-const [begin, span] = process.argv.slice(1).map(Number);
-while (Date.now() < begin);
-let count = 0;
-for (let x = 1; Date.now() < begin + span; count++) for (let k = 0; k < 10000; k++) x = Math.imul(x, 1664525) + 1013904223;
-console.log(count);`;
+const milliseconds = 150;
 
-/** Long enough for Node to start. */
-const startMilliseconds = 150;
-const spanMilliseconds = 150;
+/** Counts from the moment that it is told on, and prints how far it came. */
+const busy = `
+console.log("ready");
+process.stdin.once("data", (text) => {
+  const begin = Number(text);
+  while (Date.now() < begin);
+  let count = 0;
+  let x = 1;
+  do for (let k = 0; k < 10000; k++) x = Math.imul(x, 1664525) + 1013904223;
+  while (++count && Date.now() < begin + ${milliseconds});
+  console.log(count);
+  process.exit();
+});`;
 
 /** The work of two processes at once by that of one alone: 2 at best. The median of a few tries. */
 export async function probe(): Promise<number> {
@@ -29,16 +33,15 @@ export async function probe(): Promise<number> {
   return median(tries);
 }
 
+/** How far so many processes come that begin at once. */
 async function counts(processes: number): Promise<number[]> {
-  const begin = Date.now() + startMilliseconds;
-  const started = Array.from({ length: processes }, async () => {
-    const child = spawn(process.execPath, ["-e", busy, String(begin), String(spanMilliseconds)]);
-    let text = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-    await once(child, "close");
-    return Number(text);
+  const started = Array.from({ length: processes }, () => {
+    const child = spawn(process.execPath, ["-e", busy], { stdio: ["pipe", "pipe", "inherit"] });
+    return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
   });
-  return Promise.all(started);
+  const lines = () => Promise.all(started.map(async ({ lines }) => (await lines.next()).value as string));
+  await lines();
+  const begin = Date.now() + 10;
+  for (const { child } of started) child.stdin.write(String(begin));
+  return (await lines()).map(Number);
 }
