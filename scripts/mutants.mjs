@@ -21,6 +21,7 @@ const differences = "test/proof/check-grad.test.ts";
 const points = "test/proof/points.test.ts";
 const identities = "test/proof/identities.test.ts";
 const numbers = "test/base/random.test.ts";
+const threads = "test/codegen/threads.test.ts";
 
 const mutant = (name, file, from, to, ...tests) => ({ name, file: `src/${file}`, from, to, tests });
 
@@ -537,5 +538,28 @@ export const mutants = [
     'op === "stop_gradient" ? b.node("input", [], { name: `stopped ${id}`, ...type }) : undefined',
     "undefined",
     differences,
+  ),
+
+  // Threads.
+  mutant(
+    "threads do not wait for what others write",
+    "codegen/wat/barriers.ts",
+    "written: [...stored].filter((value) => offsets.has(value)).map(spanOf),",
+    "written: [],",
+    threads,
+  ),
+  mutant(
+    "threads begin between tiles",
+    "codegen/lower.ts",
+    "unit: tileOf(recipe, parted.id, recipe.lanes?.[0] === parted.id),",
+    "unit: 1,",
+    threads,
+  ),
+  mutant(
+    "threads: a worker's failure is told to nobody",
+    "codegen/wat/emit-team.ts",
+    '"  tell(words, error);",',
+    "",
+    threads,
   ),
 ];
