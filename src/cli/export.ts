@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { type Diagnostic, diagnose } from "../base/diagnostic.ts";
 import { exporting } from "../base/diagnostics/export.ts";
 import type { Module } from "../ir/module.ts";
-import { bytesText } from "../runtime/user-error.ts";
+import { bytesText, quoted } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
 import { batchOption, examples, type ModelOptions, withModelOptions } from "./options.ts";
@@ -31,7 +31,7 @@ export const exportCommand = (cli: Cli, done: (code: number) => void): Command =
     .addOption(batchOption("rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model loads are looked up first")
     .option("--init <FILE>", "for ONNX: parameters from a safetensors file, as constants of the forward graph")
-    .option("--data <NAME>", "the data set that takes the place of the model's")
+    .option("--data <NAME>", "for PyTorch: the data set that takes the place of the model's")
     .addHelpText(
       "after",
       examples(
@@ -51,6 +51,15 @@ async function exportModel(path: string, options: ExportOptions, cli: Cli): Prom
     cli.warn("error: --init is for --to onnx --graph forward; elsewhere parameters are given when it runs.\n");
     return exit.usage;
   }
+  if (options.data !== undefined && options.to === "onnx") {
+    cli.warn("error: --data is for --to pytorch; an ONNX graph takes its columns as inputs.\n");
+    return exit.usage;
+  }
+  const { dataSets } = await import("../runtime/sets.ts");
+  if (options.data !== undefined && !dataSets.has(options.data)) {
+    cli.warn(`error: --data takes ${[...dataSets.keys()].join(", ")}, and not ${quoted(options.data)}.\n`);
+    return exit.usage;
+  }
   const { readModel } = await import("./model-file.ts");
   const { name, module, diagnostics } = readModel(path, cli, {
     dims: options.dim,
@@ -61,7 +70,8 @@ async function exportModel(path: string, options: ExportOptions, cli: Cli): Prom
     ...(options.to === "onnx" ? { fromDataSet: false } : {}),
   });
   if (!show(cli, diagnostics, options.format) || !module) return exit.wrong;
-  const made = options.to === "pytorch" ? await pyTorch(name, module, path) : await onnx(name, module, options, cli);
+  const onSet = options.data === undefined ? module : onDataSet(module, options.data, dataSets);
+  const made = options.to === "pytorch" ? await pyTorch(name, onSet, path) : await onnx(name, module, options, cli);
   if (!show(cli, made.diagnostics, options.format)) return exit.wrong;
   const file = join(options.out, made.file);
   cli.files.write(file, [made.bytes]);
@@ -85,18 +95,21 @@ function lacking(module: Module): Diagnostic | undefined {
   return diagnose(exporting, "export/no-training", undefined, { model: module.name, what });
 }
 
+/** The module on another data set: row ranges stay if the model's own source is such a set, too. */
+function onDataSet(module: Module, source: string, dataSets: ReadonlyMap<string, unknown>): Module {
+  const { train } = module;
+  if (!train) return module;
+  const named = train.data && dataSets.has(train.data.source) ? train.data.named : new Map();
+  return { ...module, train: { ...train, data: { source, positional: [], named, origin: { role: "forward" } } } };
+}
+
 async function pyTorch(name: string, module: Module, path: string): Promise<Made> {
   const fault = lacking(module);
   if (fault) return { ...nothing, diagnostics: [fault] };
   const { printPyTorch } = await import("../export/pytorch/file.ts");
   const { isPythonModule } = await import("../export/pytorch/module-names.ts");
   const { dataSets } = await import("../runtime/sets.ts");
-  const { sourceNames } = await import("../runtime/sources.ts");
   const data = module.train?.data;
-  if (data && !sourceNames.includes(data.source)) {
-    const facts = { source: data.source, known: sourceNames.join(", ") };
-    return { ...nothing, diagnostics: [diagnose(exporting, "export/source", data.origin.span, facts)] };
-  }
   const set = data && dataSets.get(data.source);
   const { text, exactInParts } = printPyTorch(module, path.split(/[/\\]/).at(-1)!, set);
   const file = isPythonModule(name) ? `${name}_model.py` : `${name}.py`;
@@ -114,6 +127,6 @@ async function onnx(name: string, module: Module, options: ExportOptions, cli: C
   const { writeOnnx } = await import("../export/onnx/model.ts");
   const weights =
     options.init === undefined ? undefined : (await import("./weights.ts")).weightsOf(module, options.init, cli);
-  const { bytes, diagnostics } = writeOnnx(module, graph, weights);
-  return { file: graph === "step" ? `${name}.step.onnx` : `${name}.onnx`, bytes, diagnostics };
+  const bytes = writeOnnx(module, graph, weights);
+  return { file: graph === "step" ? `${name}.step.onnx` : `${name}.onnx`, bytes, diagnostics: [] };
 }

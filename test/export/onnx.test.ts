@@ -112,7 +112,7 @@ describe.each(texts)("%s", (_, text) => {
   it("forward gives our results", { timeout: 300_000 }, async () => {
     const module = moduleOf(path, options);
     const trainer = (await libraryOf(path, options)).create();
-    const session = await ort.InferenceSession.create(writeOnnx(module, "forward").bytes);
+    const session = await ort.InferenceSession.create(writeOnnx(module, "forward"));
     const feeds: Feeds = {};
     fill(module, trainer, feeds, 0);
     for (const [name, { shape, values }] of madeStart(module)) {
@@ -130,7 +130,7 @@ describe.each(texts)("%s", (_, text) => {
     const module = moduleOf(path, options);
     const library = await libraryOf(path, options);
     const trainer = library.create();
-    const session = await ort.InferenceSession.create(writeOnnx(module, "step").bytes);
+    const session = await ort.InferenceSession.create(writeOnnx(module, "step"));
     const feeds: Feeds = {};
     for (const [name, { shape, values }] of madeStart(module)) {
       trainer.write(name, values);
@@ -161,7 +161,7 @@ describe.each(texts)("%s", (_, text) => {
 it("any number of rows may be given", async () => {
   const text = `model m(x: [N, 2]) -> [N, 2] { x - mean(x, axis = 0) }`;
   const session = await ort.InferenceSession.create(
-    writeOnnx(moduleOf(join(folderWith({ "m.nn": text }), "m.nn")), "forward").bytes,
+    writeOnnx(moduleOf(join(folderWith({ "m.nn": text }), "m.nn")), "forward"),
   );
   for (const n of [1, 2, 5]) {
     const x = floats(
@@ -179,7 +179,7 @@ describe.skipIf(python === undefined)("python3-onnx (skipped where Python has no
     for (const [name, text] of texts) {
       const folder = folderWith({ "m.nn": text });
       for (const graph of ["forward", "step"] as const) {
-        const { bytes } = writeOnnx(moduleOf(join(folder, "m.nn"), { fromDataSet: false }), graph);
+        const bytes = writeOnnx(moduleOf(join(folder, "m.nn"), { fromDataSet: false }), graph);
         writeFileSync(join(folder, `${graph}.onnx`), bytes);
       }
       const script = `import onnx, sys\nfor f in sys.argv[1:]: onnx.checker.check_model(onnx.load(f), full_check=True)\nprint("sound")`;

@@ -149,7 +149,7 @@ describe("ONNX", () => {
         bindings: [],
       };
       try {
-        const session = await ort.InferenceSession.create(writeOnnx(module, "forward").bytes);
+        const session = await ort.InferenceSession.create(writeOnnx(module, "forward"));
         const feeds = sample.inputs.map(({ type, values }, i): [string, ort.Tensor] => {
           const shape = sizes(type, sample.rows);
           if (type.dtype === "f32") return [`x${i}`, new ort.Tensor("float32", Float32Array.from(values), shape)];

@@ -31,22 +31,4 @@ export const exporting = {
         "The exported PyTorch program holds no generators of data. It reads made data from files of the form of MNIST's, which `nnc data fetch` writes to the user's cache or to `--data-dir`.",
     },
   }),
-  "export/source": entry<{ readonly source: string; readonly known: string }>({
-    severity: "error",
-    message: ({ source }) => `there is no data source \`${source}\`, so the exported file would have nothing to read`,
-    help: ({ known }) => `Name one of ${known}.`,
-    page: {
-      explain:
-        "`train { data = SOURCE(…) }` or `--data SOURCE` names the source of the rows. The exported program carries a reader for it.",
-    },
-  }),
-  "export/op": entry<{ readonly op: string; readonly target: string; readonly why: string }>({
-    severity: "error",
-    message: ({ op, target, why }) => `${op} has no form in ${target}: ${why}`,
-    help: () => "Export to the other target, or rewrite this line.",
-    page: {
-      explain:
-        "Nearly all operations have a form in ONNX's ordinary operators. The few that have none are told with their line.",
-    },
-  }),
 };

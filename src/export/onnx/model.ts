@@ -1,6 +1,4 @@
 // A program of a module as an ONNX model: the model alone, or a whole training step, whose updated parameters are results.
-import { type Diagnostic, diagnose } from "../../base/diagnostic.ts";
-import { exporting } from "../../base/diagnostics/export.ts";
 import { shorten, visible } from "../../base/frame.ts";
 import type { Graph, Node } from "../../ir/graph.ts";
 import type { Module } from "../../ir/module.ts";
@@ -9,19 +7,14 @@ import { optimise } from "../../ir/passes/pipeline.ts";
 import { type Dim, isStatic, type Storage, type TensorType } from "../../ir/types.ts";
 import { isHost } from "../host.ts";
 import { sourceLine } from "../source-line.ts";
-import { NoForm, operators } from "./ops.ts";
+import { operators } from "./ops.ts";
 import { type ElementName, modelBytes, type TensorText, type ValueInfo } from "./schema.ts";
 import { castTo, OnnxWriter } from "./writer.ts";
-
-export interface OnnxFile {
-  readonly bytes: Uint8Array;
-  readonly diagnostics: readonly Diagnostic[];
-}
 
 /** Numbers of parameters by name: these become constants of the graph, the others stay inputs. */
 export type Weights = ReadonlyMap<string, Uint8Array>;
 
-export function writeOnnx(module: Module, kind: "forward" | "step", weights: Weights = new Map()): OnnxFile {
+export function writeOnnx(module: Module, kind: "forward" | "step", weights: Weights = new Map()): Uint8Array {
   const { graph } = optimise(kind === "step" ? module.step : module.predict, opTable, new Set(), { until: "simplify" });
   return new ModelWriter(module, graph, kind, weights).write();
 }
@@ -95,18 +88,8 @@ class ModelWriter {
     return [...results, ...news];
   }
 
-  write(): OnnxFile {
-    const diagnostics: Diagnostic[] = [];
-    for (const node of this.graph.nodes) {
-      try {
-        this.values.push(this.value(node));
-      } catch (error) {
-        if (!(error instanceof NoForm)) throw error;
-        const facts = { op: node.op, target: "ONNX", why: error.message };
-        diagnostics.push(diagnose(exporting, "export/op", node.origins.find(({ span }) => span)?.span, facts));
-        this.values.push("");
-      }
-    }
+  write(): Uint8Array {
+    for (const node of this.graph.nodes) this.values.push(this.value(node));
     const { w, weights } = this;
     const outputs = this.outputs().map(({ name, id }) => {
       w.nameOutput(this.tensor(id), name);
@@ -129,7 +112,7 @@ class ModelWriter {
       inputs: [...this.inputs.values()].filter(({ name }) => !weights.has(name)),
       outputs,
     };
-    return { bytes: modelBytes(graph, "nnc"), diagnostics };
+    return modelBytes(graph, "nnc");
   }
 
   private value(node: Node): string {

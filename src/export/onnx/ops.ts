@@ -14,9 +14,6 @@ export interface OpSite {
 
 type Write = (site: OpSite) => string;
 
-/** What cannot be written: the reason. */
-export class NoForm extends Error {}
-
 const simple =
   (op: string, attributes: Readonly<Record<string, number | string>> = {}): Write =>
   ({ w, args }) =>
@@ -154,22 +151,15 @@ function weightGradient(site: OpSite): string {
   return all.length === 1 ? all[0]! : w.add("Concat", all, { axis: 0 });
 }
 
+/** The language refuses padding as wide as its window, as ONNX does. */
 const poolAttributes = (node: Node) => ({
   kernel_shape: pair(node, "k"),
   strides: pair(node, "stride"),
   pads: pads(pair(node, "padding")),
 });
 
-function checkPadding(node: Node): void {
-  if (pair(node, "padding").some((p, d) => p >= pair(node, "k")[d]!))
-    throw new NoForm("its padding is as wide as its window");
-}
-
 /** Maxima, and where in the whole image tensor each one is. */
-function maxima({ w, node, args }: OpSite): string[] {
-  checkPadding(node);
-  return w.addAll("MaxPool", [args[0]!], poolAttributes(node), 2);
-}
+const maxima = ({ w, node, args }: OpSite): string[] => w.addAll("MaxPool", [args[0]!], poolAttributes(node), 2);
 
 const flat = (w: OnnxWriter, x: string): string => w.add("Reshape", [x, w.wholes([-1])]);
 
@@ -189,7 +179,6 @@ function maxPoolPick(site: OpSite): string {
 }
 
 function averagePool({ w, node, args }: OpSite): string {
-  checkPadding(node);
   return w.add("AveragePool", args, {
     ...poolAttributes(node),
     count_include_pad: node.attrs["count_padding"] ? 1 : 0,
