@@ -1,5 +1,5 @@
 // What the models reach and what they cost: `node scripts/run.mjs scripts/measure-models.ts [models/NAME.nn …] [--seeds 3]`.
-// Trains each as `nnc train` does, once per seed; prints validation results (the median run by its loss) and seconds of
+// Trains each as `nnc train` does, on the same target, once per seed; prints validation results (the median run by its loss) and seconds of
 // processor time, which other work on the machine disturbs less than the clock. Data: NNC_DATA_DIR.
 import { readdirSync } from "node:fs";
 import { basename, dirname } from "node:path";
@@ -8,6 +8,7 @@ import { nodeCli } from "../src/cli/cli.ts";
 import { compileOptions } from "../src/cli/compile-options.ts";
 import { loadLibrary } from "../src/cli/in-memory.ts";
 import { readModel } from "../src/cli/model-file.ts";
+import { runningTarget } from "../src/cli/target.ts";
 import { compile } from "../src/codegen/compile.ts";
 import type { Library } from "../src/runtime/library.ts";
 import { parseOptions } from "../src/runtime/options.ts";
@@ -31,7 +32,7 @@ const io = nodeCli();
 async function compiled(path: string): Promise<Library> {
   const { module, diagnostics } = readModel(path, io);
   if (!module) throw new Error(renderText(diagnostics, { color: false, width: 120 }));
-  return loadLibrary(compile(module, compileOptions({ reuse: true })));
+  return loadLibrary(compile(module, { ...compileOptions({ reuse: true }), target: runningTarget({}) }));
 }
 
 async function measure(library: Library, path: string, seed: number): Promise<Measured> {

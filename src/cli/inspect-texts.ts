@@ -33,9 +33,10 @@ import {
   programName,
   scheduleAfter,
 } from "./inspect-graphs.ts";
+import { scheduleText } from "./schedule-text.ts";
 import { tableText } from "./table.ts";
 
-export type StageName = "ast" | "graph" | "grad" | "opt" | "stages" | "loops" | "memory" | "ts" | "wat";
+export type StageName = "ast" | "graph" | "grad" | "opt" | "stages" | "loops" | "schedule" | "memory" | "ts" | "wat";
 export type InspectFormat = "text" | "json" | "dot" | "svg" | "mermaid";
 
 export interface Inspection {
@@ -231,7 +232,7 @@ function unitText(
   }
   if (stage === "ts") return printPlain(emitModule(unit, true), true);
   if (stage === "memory") return memoryText(unit, chosen);
-  const text = stage === "stages" ? kernelsText : loopsText;
+  const text = { stages: kernelsText, schedule: scheduleText, loops: loopsText }[stage];
   return programs.map((program) => `# ${programName(program.name)}\n${text(program)}`).join("\n");
 }
 

@@ -20,6 +20,7 @@ interface InspectOptions extends CodeOptions {
   readonly target?: Target;
   readonly threads?: true;
   readonly dataDir?: string;
+  readonly explainSchedule?: true;
 }
 
 const stages: readonly StageName[] = ["ast", "graph", "grad", "opt", "stages", "loops", "memory", "ts", "wat"];
@@ -35,6 +36,14 @@ export const inspectCommand = (cli: Cli, done: (code: number) => void): Command 
         "--stage <STAGE>",
         "tree, graph, with gradients, optimised, kernels, loops, memory, TypeScript, WebAssembly text",
       ).choices(stages),
+    )
+    .addOption(
+      new Option("--explain-schedule", "how each kernel's loops run, where values lie, and why").conflicts([
+        "stage",
+        "graph",
+        "after",
+        "diff",
+      ]),
     )
     .addOption(new Option("--graph <GRAPH>", "one graph in its plainest form").choices(graphs).conflicts("program"))
     .option("--program <NAME>", "init, step, evaluate, predict or a further model; else all")
@@ -58,6 +67,7 @@ export const inspectCommand = (cli: Cli, done: (code: number) => void): Command 
         "nnc inspect model.nn --graph backward --format svg > model.svg",
         "nnc inspect model.nn --diff simplify --program step   what a pass changed",
         "nnc inspect model.nn --stage memory                   where every tensor lies",
+        "nnc inspect model.nn --explain-schedule --target wasm why each kernel is tiled as it is",
       ),
     )
     .action(async (file: string, options: InspectOptions) => done(await inspect(file, options, cli)));
@@ -85,7 +95,7 @@ async function inspect(path: string, options: InspectOptions, cli: Cli): Promise
   if (options.stage === "ast") cli.print(treeText(model.file, options.format));
   if (!isSound || !model.module) return exit.wrong;
   if (options.stage === "ast") return exit.done;
-  const { stage, ...rest } = options;
+  const { explainSchedule, stage = explainSchedule && "schedule", ...rest } = options;
   const wanted: Inspection = {
     ...rest,
     maxArena: cli.limits.maxArena,

@@ -2,7 +2,7 @@
 // Before: row-major as written. After: weights transposed, channels or the batch innermost, where the cost model says so.
 // Stays true: columns and outputs keep their logical order, and a parameter has one layout in all programs. Contract: reorder.
 import type { ValueId } from "../ir/stage.ts";
-import { countAt, isStatic, type Shape } from "../ir/types.ts";
+import { countAt, dimAt, type Shape } from "../ir/types.ts";
 import { readsOf, writesOf } from "./expr.ts";
 import { kernelKey } from "./kernel-key.ts";
 import { chooseLanes, conflicts } from "./lane-recipes.ts";
@@ -67,7 +67,7 @@ class LayoutSearch {
     const free = movable.filter((m) => !fixed.includes(m));
     const values = [...schedule.values];
     for (const m of fixed) setLayout(values, m, slots!.get(m.slot!));
-    for (const m of free) setLayout(values, m, natural(m.shape));
+    for (const m of free) setLayout(values, m, natural(m.shape, this.batch));
     const laidOut: Schedule = { ...schedule, values };
     // Who reads what does not depend on layouts, so one context serves all of them.
     this.descend(loweringContext(laidOut, this.batch, false), values, free);
@@ -82,7 +82,7 @@ class LayoutSearch {
       for (const m of open) {
         const before = values[m.ids[0]!]!.layout;
         let best = { layout: before, cost: this.price(context, m.kernels) * 0.99 };
-        for (const layout of choicesFor(m.shape)) {
+        for (const layout of choicesFor(m.shape, this.batch)) {
           if (sameLayout(layout, before)) continue;
           setLayout(values, m, layout);
           const cost = this.price(context, m.kernels);
@@ -167,13 +167,12 @@ function setLayout(values: Value[], { ids }: Movable, layout: Layout | undefined
   }
 }
 
-const natural = (shape: Shape): Layout | undefined => padded(shape, [...shape.keys()]);
+const natural = (shape: Shape, batch: number): Layout | undefined => padded(shape, [...shape.keys()], batch);
 
 /** Rows that would fall on the same few places of the cache are moved apart. */
-function padded(shape: Shape, order: readonly number[]): Layout | undefined {
-  const row = shape[order.at(-1)!]!;
-  const rows = shape.reduce<number>((k, dim) => k * (isStatic(dim) ? dim : 1), 1) / (isStatic(row) ? row : 1);
-  const pad = isStatic(row) && conflicts(row, rows) ? rowPadding : 0;
+function padded(shape: Shape, order: readonly number[], batch: number): Layout | undefined {
+  const row = dimAt(shape[order.at(-1)!]!, batch);
+  const pad = conflicts(row, countAt(shape, batch) / row) ? rowPadding : 0;
   return pad === 0 && order.every((d, k) => d === k) ? undefined : { order, pad };
 }
 
@@ -181,11 +180,12 @@ function padded(shape: Shape, order: readonly number[]): Layout | undefined {
 const rowPadding = 16;
 
 /** Each dimension as the innermost one. */
-const choicesFor = (shape: Shape): (Layout | undefined)[] =>
-  shape.flatMap((dim, d) => (dim === 1 ? [] : [withInnermost(shape, d)]));
+const choicesFor = (shape: Shape, batch: number): (Layout | undefined)[] =>
+  shape.flatMap((dim, d) => (dim === 1 ? [] : [withInnermost(shape, d, batch)]));
 
-function withInnermost(shape: Shape, d: number): Layout | undefined {
-  return padded(shape, [...shape.keys()].filter((k) => k !== d).concat(d));
+function withInnermost(shape: Shape, d: number, batch: number): Layout | undefined {
+  const outer = [...shape.keys()].filter((k) => k !== d);
+  return padded(shape, [...outer, d], batch);
 }
 
 const sameLayout = (a: Layout | undefined, b: Layout | undefined): boolean =>

@@ -13,7 +13,9 @@ export const naive: Recipe = { tiles: new Map(), why: "one element at a time" };
 export function chooseRecipe(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): Recipe {
   const recipe = caps.lanes > 1 ? chooseLanes(schedule, kernel, caps, batch) : chooseTiles(kernel, caps, batch);
   const order = loopOrder(schedule, kernel, recipe.tiles, batch);
-  return order ? { ...recipe, order } : recipe;
+  if (!order) return recipe;
+  const inner = kernel.stages[0]!.axes.find((a) => a.id === order.findLast((id) => (recipe.tiles.get(id) ?? 1) > 1))!;
+  return { ...recipe, order, why: `${recipe.why}; ${inner.name} inside, so that less is read again` };
 }
 
 function chooseTiles(kernel: Kernel, caps: Caps, batch: number): Recipe {

@@ -210,6 +210,23 @@ test.each(hostile)("the name %j is text in every format", (name) => {
 });
 
 describe("nnc inspect", () => {
+  test("the schedule is told with its reasons: loops, lists of non-zeros, layouts", async () => {
+    const [ts, wasm] = await Promise.all(
+      ["ts", "wasm"].map(async (target) => {
+        const run = await nnc(["inspect", "bench/models/mlp-big.nn", "--explain-schedule", "--target", target]);
+        expect(run.code).toBe(0);
+        return run.stdout;
+      }),
+    );
+    expect(ts).toContain("k runs over the list x_row_nonzeros: zeros are skipped");
+    expect(ts).toMatch(/loops: .* of 512 by \d.*\n {2}why: .* loads per multiply-add/);
+    expect(ts).not.toContain("lanes");
+    expect(wasm).toContain("why: lanes along");
+    expect(wasm).toContain("fc1.weight: [512, 784] lies as [784, 512], 16 free after each row");
+    const dense = await nnc(["inspect", "bench/models/mlp-big.nn", "--explain-schedule", "--dense"]);
+    expect(dense.stdout).not.toContain("list");
+  });
+
   test("the gradient graph of logistic regression is the textbook's", async () => {
     const { stdout } = await nnc(["inspect", logistic, "--graph", "backward", "--format", "json"]);
     const { nodes } = JSON.parse(stdout) as { nodes: { name: string; text: string; side: string }[] };
