@@ -1,7 +1,7 @@
 // The checker of memory plans: replays each program over the planned addresses and finds every read of bytes that something else
 // has overwritten. Shares no code with the planner; what it reads is the loops, not the schedule.
 import type { ValueId } from "../ir/stage.ts";
-import type { Loop, Procedure, Scalar } from "./loops.ts";
+import { type Loop, type Procedure, partsOf, type Scalar } from "./loops.ts";
 import { bytesOf, type Plan, type Program } from "./plan.ts";
 
 /** Bytes of the arena. */
@@ -121,10 +121,8 @@ function accesses(procedure: Procedure): Accesses {
     }
   }
   for (let scalar = scalars.pop(); scalar; scalar = scalars.pop()) {
-    if (scalar.kind === "load") {
-      reads.add(values.get(scalar.buffer)!);
-      scalars.push(...scalar.at.computed.map((c) => c.value));
-    } else if (scalar.kind === "call") scalars.push(...scalar.args);
+    if (scalar.kind === "load") reads.add(values.get(scalar.buffer)!);
+    scalars.push(...partsOf(scalar));
   }
   return { reads, writes, sums };
 }
