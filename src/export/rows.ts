@@ -32,6 +32,8 @@ function dependence(node: Node, nodes: readonly Node[], found: readonly RowDepen
     return hasRows(node) ? (node.op === "iota" || !rowsFirst(node) ? "mixed" : "row") : "alone";
   }
   if (all.includes("mixed")) return "mixed";
+  // What a sum over rows has to do with one row's value is that row's own.
+  if (node.op === "grad" && of(0) === "sum" && of(1) === "row") return "row";
   if (all.every((each) => each === "alone"))
     return hasRows(node) && !rowsFirst(node) ? "mixed" : hasRows(node) ? "row" : "alone";
   if (all.every((each) => each === "alone" || each === "row")) return ofRows(node, nodes, all);
