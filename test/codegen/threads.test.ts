@@ -42,12 +42,21 @@ afterEach(async () => {
 });
 
 /** Numbers of the team, where threads meet. */
-function wordsOf(trainer: TeamTrainer): { readonly workers: () => number; readonly sleepers: () => number } {
+function wordsOf(trainer: TeamTrainer): {
+  readonly workers: () => number;
+  readonly sleepers: () => number;
+  /** The half of the call that counts. */
+  readonly call: () => number;
+} {
   const { buffer } = trainer.team.memory;
   // Behind all scalars, at the next cache line; words 48 and 50.
   const base = Math.ceil((trainer.scalars.byteOffset + trainer.scalars.byteLength) / 64) * 64;
   const words = new Int32Array(buffer, base, 64);
-  return { workers: () => Atomics.load(words, 48), sleepers: () => Atomics.load(words, 50) };
+  return {
+    workers: () => Atomics.load(words, 48),
+    sleepers: () => Atomics.load(words, 50),
+    call: () => Atomics.load(words, 1),
+  };
 }
 
 const until = async (holds: () => boolean): Promise<void> => {
@@ -181,4 +190,15 @@ it("workers that nothing is asked of sleep, and wake for the next step", async (
   trainer.disband();
   expect(wordsOf(trainer).sleepers()).toBe(0);
   trainer.step(4);
+});
+
+it("ends for whoever sleeps, also where two threads say so at once", async () => {
+  const library = await load(perceptron());
+  const trainer = library.create({ seed: 1 });
+  // A sleeper that wakes up between the two looks whether the call is another than the one it knows.
+  const known = wordsOf(trainer).call();
+  trainer.disband();
+  expect(wordsOf(trainer).call()).not.toBe(known);
+  trainer.disband();
+  expect(wordsOf(trainer).call()).not.toBe(known);
 });

@@ -125,7 +125,8 @@ export function teamFunctions(base: number): string[] {
 (func (export "disband")
   ${store("i32", "ended", "(i32.const 1)")}
   (drop ${add("phase", 1)})
-  ${store("i64", "call", `(i64.xor ${load("i64", "call")} (i64.const ${2n ** 50n}))`)}
+  ;; Two threads may tell it: what they add can never come back to the call that a sleeper knows.
+  (drop (i64.atomic.rmw.add offset=${base + teamWords.call} (i32.const 0) (i64.const ${2n ** 50n})))
   ${wake("phase")}
   ${wake("call")})`,
     awaiting("await_call", "i64", "call", looks.call),
