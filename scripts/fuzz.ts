@@ -25,6 +25,9 @@ const folder = "test/hostile/crashes";
 /** Of the whole process. */
 const readerMegabytes = 200;
 
+/** Seconds of processor time for one input: more is a hang. */
+const longest = 10;
+
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
@@ -69,12 +72,15 @@ async function campaign(target: Target): Promise<boolean> {
 }
 
 function crashOf(target: Target, bytes: Uint8Array): string | undefined {
+  const before = process.cpuUsage();
   try {
     target.run(bytes);
-    return undefined;
+    const { user, system } = process.cpuUsage(before);
+    return user + system < longest * 1e6 ? undefined : `slow: ${((user + system) / 1e6).toFixed(1)} s`;
   } catch (error) {
     if (Error.stackTraceLimit > 0) return error instanceof Error ? (error.stack ?? error.message) : String(error);
   }
+  // Once more, with its trace.
   Error.stackTraceLimit = 30;
   const trace = crashOf(target, bytes);
   Error.stackTraceLimit = 0;

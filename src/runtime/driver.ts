@@ -36,6 +36,9 @@ export async function train(library: Library, options: TrainOptions, io: Io): Pr
   }
 }
 
+/** A path as a shell takes it back, and as a terminal may show it. */
+const word = (path: string): string => (/^[\w./:@%+=~-]+$/.test(path) ? path : quoted(path));
+
 class Session {
   private log: LogFile | undefined;
   private readonly run: Run;
@@ -143,7 +146,7 @@ class Session {
       "time",
       `${count(steps, "step")} in ${timeText(seconds)}, ${grouped(Math.round(steps / Math.max(seconds, 1e-9)))} steps/s`,
     );
-    if (plan.options.save !== undefined) report.line("saved", plan.options.save);
+    if (plan.options.save !== undefined) report.line("saved", word(plan.options.save));
     return exitCodes.done;
   }
 
@@ -327,7 +330,7 @@ class Session {
   /** Where the state of an interrupted run is. */
   private kept(): string {
     const { save, checkpoint } = this.plan.options;
-    if (checkpoint !== undefined) return `; go on with --resume --checkpoint ${checkpoint}`;
+    if (checkpoint !== undefined) return `; go on with --resume --checkpoint ${word(checkpoint)}`;
     return save === undefined ? "" : `; parameters are in ${quoted(save)}`;
   }
 

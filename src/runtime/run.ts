@@ -7,7 +7,7 @@ import { loadFrom, loadSlots } from "./parameters.ts";
 import type { Plan } from "./plan.ts";
 import type { Results } from "./report.ts";
 import type { RowSet } from "./rows.ts";
-import { UserError } from "./user-error.ts";
+import { bytesText, UserError } from "./user-error.ts";
 
 /** What an emitted program throws where an index of the batch is out of range. */
 interface IndexError extends RangeError {
@@ -17,6 +17,20 @@ interface IndexError extends RangeError {
 
 const isIndexError = (error: unknown): error is IndexError =>
   error instanceof RangeError && error.name === "IndexError" && "row" in error;
+
+function created({ create, manifest }: Library, seed: number): Trainer {
+  try {
+    return create({ seed });
+  } catch (error) {
+    // What engines say where a buffer is more than there is.
+    if (!(error instanceof RangeError) || !/allocat/i.test(error.message)) throw error;
+    throw new UserError(
+      "train/memory",
+      `this machine does not give the ${bytesText(manifest.arenaBytes)} of memory that the program works in`,
+      "Take a smaller --batch or a smaller model.",
+    );
+  }
+}
 
 export class Run {
   readonly plan: Plan;
@@ -33,7 +47,7 @@ export class Run {
   constructor(library: Library, plan: Plan) {
     const { manifest, options, places } = plan;
     this.plan = plan;
-    const trainer = library.create({ seed: plan.seed });
+    const trainer = created(library, plan.seed);
     this.trainer = trainer;
     this.rows = new Int32Array(plan.batch);
     this.lossAt = trainer.index["loss"]!;

@@ -33,6 +33,7 @@ export type ErrorCode =
   | "train/no-data"
   | "train/no-loss"
   | "train/checkpoint"
+  | "train/memory"
   | "train/kernels"
   | "train/threads"
   | "usage/option"

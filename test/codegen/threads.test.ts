@@ -193,7 +193,7 @@ it("workers that nothing is asked of sleep, and wake for the next step", async (
 });
 
 it("ends for whoever sleeps, also where two threads say so at once", async () => {
-  const library = await load(perceptron());
+  const library = await load(perceptron([5, 3]));
   const trainer = library.create({ seed: 1 });
   // A sleeper that wakes up between the two looks whether the call is another than the one it knows.
   const known = wordsOf(trainer).call();

@@ -222,6 +222,19 @@ describe("mistakes", () => {
     expect((await run({ ...library, manifest: rest }, [])).err).toContain("names no data");
   });
 
+  test("more memory than there is", async () => {
+    const library = fakeLibrary(small);
+    const create = (): never => {
+      new ArrayBuffer(2 ** 52);
+      throw new Error("the machine has it");
+    };
+    const { code, err } = await run({ ...library, create }, []);
+    expect(err).toMatch(
+      /^error: this machine does not give the .* of memory that the program works in \[train\/memory\]/,
+    );
+    expect(code).toBe(1);
+  });
+
   test("a bug is told apart from a mistake", async () => {
     const library = fakeLibrary(small);
     const broken: Library = {

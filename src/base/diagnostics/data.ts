@@ -87,6 +87,9 @@ export const data = {
     "The model's train block names no data, so its trainer is to be driven from host code: import the library, fill `inputs`, call `step(rows)`.",
   ),
   "train/no-loss": told("A model file without `loss` can be evaluated but not trained."),
+  "train/memory": told(
+    "A program works in one buffer, which is made whole when it starts. The size stands in the first lines of a run; `--batch` and the sizes of the model decide it. The compiler's own limit is `--max-arena`.",
+  ),
   "train/checkpoint": told(
     "A run goes on only from a checkpoint of the same model, data, batch, seed and plan: then it takes the same steps to the last bit. The differences are listed.",
   ),
