@@ -1,5 +1,6 @@
 // What a kernel is apart from where its operands lie: kernels of equal keys lower to equal loops, so one is lowered and one is
 // emitted for all of them.
+import { numberText } from "../base/number-text.ts";
 import { type Affine, type Expr, isAffine, type ValueId } from "../ir/stage.ts";
 import { dimText, typeText } from "../ir/types.ts";
 import { type LoweringContext, localValues } from "./lower-context.ts";
@@ -37,7 +38,7 @@ export function kernelKey(context: LoweringContext, kernel: Kernel): KernelKey {
   const expr = (e: Expr): string => {
     switch (e.kind) {
       case "num":
-        return `${e.value}${e.dtype}`;
+        return `${numberText(e.value)}${e.dtype}`;
       case "index":
         return `i(${affine(e.at)})`;
       case "size":
@@ -51,7 +52,7 @@ export function kernelKey(context: LoweringContext, kernel: Kernel): KernelKey {
       }
       case "load": {
         const guards = e.guard?.map((g) => `${affine(g.at)}<${dimText(g.extent)}`).join("&") ?? "";
-        return `${value(e.of)}[${e.at.map(affine).join(";")}]${guards}|${e.otherwise ?? ""}`;
+        return `${value(e.of)}[${e.at.map(affine).join(";")}]${guards}|${numberText(e.otherwise ?? 0)}`;
       }
       case "gather":
         return `${value(e.of)}[${e.at.map(place).join(";")}]`;

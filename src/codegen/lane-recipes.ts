@@ -3,10 +3,10 @@
 import type { Affine, Axis, AxisId, Expr, Guard, ValueId } from "../ir/stage.ts";
 import { isAffine } from "../ir/stage.ts";
 import { type Dim, dimAt, isStatic } from "../ir/types.ts";
-import { costOfFn, exprsOf, visitExpr } from "./expr.ts";
+import { costOfFn, visitExpr } from "./expr.ts";
 import { stridesOfValue } from "./lower-context.ts";
-import { tileable } from "./recipes.ts";
 import type { Caps, Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
+import { axesOfBounds, tileable } from "./tileable.ts";
 
 /** About what things take, in vector instructions. */
 const costs = {
@@ -147,10 +147,8 @@ class CostModel {
 
   private mayLieAlong(stage: PlacedStage, axis: Axis): boolean {
     if (dimAt(axis.extent, this.batch) < 4 || axis.kind === "scan" || axis.id === stage.sparse?.axis) return false;
-    if (stage.sparse?.at.some((place) => place.terms.some((t) => t.axis === axis.id))) return false;
     if (axis.kind === "reduce" && (stage.reduce!.index || stage.axes.some((a) => a.kind === "scan"))) return false;
-    // A guard becomes a bound of the loop: one for all lanes.
-    return !stage.reduce || !guardsOf(stage).has(axis.id);
+    return !axesOfBounds(stage).has(axis.id);
   }
 
   cost(lanes: readonly (AxisId | undefined)[], tiles: ReadonlyMap<AxisId, number>): number {
@@ -305,14 +303,4 @@ function segmentsOf(size: Dim, tile: number, inLanes: boolean, batch: number): S
     from = to;
   }
   return segments;
-}
-
-function guardsOf(stage: PlacedStage): Set<AxisId> {
-  const guarded = new Set<AxisId>();
-  for (const expr of exprsOf(stage)) {
-    visitExpr(expr, (e) => {
-      if (e.kind === "load") for (const g of e.guard ?? []) for (const t of g.at.terms) guarded.add(t.axis);
-    });
-  }
-  return guarded;
 }

@@ -1,6 +1,6 @@
 // Where everything lies: one arena for all programs of a unit. The planner only assigns addresses; it never changes a kernel,
 // so `--no-reuse` gives the same bits by construction. Contract: exact.
-
+import { numberText } from "../base/number-text.ts";
 import type { ValueId } from "../ir/stage.ts";
 import { dimAt, type Storage, type TensorType } from "../ir/types.ts";
 import type { Procedure } from "./loops.ts";
@@ -73,7 +73,7 @@ export function persistentKey(home: Home, programName: string, value: Value): st
     case "file":
       return `file:${home.name}`;
     case "constant":
-      return `constant:${value.type.dtype}${JSON.stringify(value.type.shape)}${home.values.join(",")}`;
+      return `constant:${value.type.dtype}${JSON.stringify(value.type.shape)}${home.values.map(numberText).join(",")}`;
     default:
       return undefined;
   }

@@ -1,10 +1,10 @@
 // Recipes: how each kernel's loops are tiled, by a small cost model. Data beside the kernel; nothing here changes what is computed.
 import type { AxisId } from "../ir/stage.ts";
 import { dimAt, isStatic } from "../ir/types.ts";
-import { visitExpr } from "./expr.ts";
 import { chooseLanes } from "./lane-recipes.ts";
 import { loopOrder } from "./loop-order.ts";
 import type { Caps, Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
+import { type Load, loadsByAxes, tileable } from "./tileable.ts";
 
 export type RecipeChoice = "cost-model" | "naive";
 
@@ -33,49 +33,6 @@ function chooseTiles(kernel: Kernel, caps: Caps, batch: number): Recipe {
   if (best.tiles.size === 0) return naive;
   const text = [...best.tiles].map(([id, k]) => `${lead.axes.find((a) => a.id === id)!.name} by ${k}`).join(", ");
   return { tiles: best.tiles, why: `${text}: ${best.cost.toFixed(2)} loads per multiply-add, naive ${loads.length}` };
-}
-
-/** A sum of products whose factors are each read by several results: neighbours computed together share loads. */
-export function isContraction(stage: PlacedStage): boolean {
-  if (!stage.reduce || stage.reduce.index) return false;
-  const parallel = stage.axes.filter((a) => a.kind === "parallel");
-  const loads = loadsByAxes(
-    stage,
-    parallel.map((a) => a.id),
-  );
-  return loads.length >= 2 && loads.filter((load) => load.axes.length < parallel.length).length >= 2;
-}
-
-/** Parallel axes of a reduction that share loads when neighbours are computed together; none that a guard depends on. */
-export function tileable(kernel: Kernel, lead: PlacedStage): AxisId[] {
-  if (!lead.reduce || lead.reduce.index || lead.axes.some((a) => a.kind === "scan")) return [];
-  const parallel = lead.axes.filter((a) => a.kind === "parallel");
-  if (kernel.shared !== parallel.length) return [];
-  if (kernel.stages.some((s) => s.axes.slice(kernel.shared).some((a) => a.kind === "parallel"))) return [];
-  const guarded = new Set<AxisId>();
-  visitExpr(lead.body, (e) => {
-    if (e.kind === "load") for (const g of e.guard ?? []) for (const t of g.at.terms) guarded.add(t.axis);
-  });
-  // Neighbours along an axis that has its own list each run over different points.
-  for (const place of lead.sparse?.at ?? []) for (const { axis } of place.terms) guarded.add(axis);
-  return parallel.filter((a) => !guarded.has(a.id) && a.extent !== 1).map((a) => a.id);
-}
-
-/** A load of the body: the tileable axes it depends on, and the one along which its elements lie side by side. */
-interface Load {
-  readonly axes: readonly AxisId[];
-  readonly adjacent: AxisId | undefined;
-}
-
-function loadsByAxes(lead: PlacedStage, axes: readonly AxisId[]): Load[] {
-  const loads: Load[] = [];
-  visitExpr(lead.body, (e) => {
-    if (e.kind !== "load") return;
-    const used = new Set(e.at.flatMap((p) => p.terms.map((t) => t.axis)));
-    const adjacent = e.at.at(-1)?.terms.find((t) => t.mul === 1)?.axis;
-    loads.push({ axes: axes.filter((a) => used.has(a)), adjacent });
-  });
-  return loads;
 }
 
 /** One or two tiled axes, at most `accumulators` results at a time. */

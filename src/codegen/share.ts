@@ -1,6 +1,7 @@
 // Loops -> loops: what does not change in a loop is computed before it, and what a block needs twice is computed once.
 // Contract: exact. Before: every scalar spelled out. After: `const`s for shared loads and costly calls. Stays true: nothing moves
 // across a store to its buffer or out of a condition.
+import { numberText } from "../base/number-text.ts";
 import { costOfFn } from "./expr.ts";
 import { type Index, type Loop, mapParts, mapPlace, partsOf, type Scalar, variableOf } from "./loops.ts";
 import { NameScope } from "./names.ts";
@@ -222,6 +223,8 @@ function makeKey(s: Scalar): string {
       return `@${indexKey(s.index)}`;
     case "var":
       return s.name;
+    case "num":
+      return `#${numberText(s.value)}:${s.dtype}`;
     case "splat":
     case "pack":
     case "lane":

@@ -1,5 +1,6 @@
 // The graph: immutable nodes in topological order, and the builder that interns them.
 // Knows op records only through the table it is given; no op is named here.
+import { numberText } from "../base/number-text.ts";
 import type { Span } from "../base/span.ts";
 import { type Attrs, type AttrValue, isShapeError, type OpDef, type ShapeError } from "./op-def.ts";
 import type { TensorType } from "./types.ts";
@@ -56,7 +57,7 @@ export function attrsKey(attrs: Attrs): string {
 }
 
 function attrText(value: AttrValue): string {
-  if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
+  if (typeof value === "number") return numberText(value);
   if (Array.isArray(value)) return `[${value.map(attrText).join(",")}]`;
   return JSON.stringify(value);
 }

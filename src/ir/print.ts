@@ -1,4 +1,5 @@
 // A graph as text, one line per node, for `--print-after`, `nnc inspect` and goldens of passes. Changes and decides nothing.
+import { numberText } from "../base/number-text.ts";
 import { positionAt } from "../base/span.ts";
 import type { Graph, Node, Origin } from "./graph.ts";
 import type { AttrValue } from "./op-def.ts";
@@ -78,7 +79,7 @@ function attrsText({ op, attrs }: Node, reference: string): string {
 }
 
 function valueText(value: AttrValue): string {
-  if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
+  if (typeof value === "number") return numberText(value);
   if (Array.isArray(value)) {
     const items = value as readonly AttrValue[];
     const shown = items.length > 8 ? items.slice(0, 8) : items;

@@ -5,8 +5,8 @@ import { type Affine, type Axis, type AxisId, type Expr, isAffine, type ValueId 
 import { sameDim } from "../../ir/types.ts";
 import { axisOf, exprsOf, renameAxes, visitExpr } from "../expr.ts";
 import { dependencies } from "../order.ts";
-import { isContraction } from "../recipes.ts";
 import { type Kernel, type PlacedStage, type Schedule, storageOf } from "../schedule.ts";
+import { isContraction } from "../tileable.ts";
 import { countWriters, writesIdentity } from "./inline.ts";
 
 export function groupLoops(schedule: Schedule): Schedule {

@@ -5,8 +5,8 @@
 import { type Affine, type Axis, type AxisId, at, type Expr, type ValueId } from "../../ir/stage.ts";
 import { type Dim, dimAt, f32, i32, type TensorType } from "../../ir/types.ts";
 import { axisOf, exprsOf, mapStage, sameAffine, visitExpr } from "../expr.ts";
-import { isContraction } from "../recipes.ts";
 import type { Kernel, PlacedStage, Schedule, Value } from "../schedule.ts";
+import { isContraction } from "../tileable.ts";
 import { asKernel, countWriters, isMap, substitute } from "./inline.ts";
 
 /** Below this share of zeros lists cost more than they save. */

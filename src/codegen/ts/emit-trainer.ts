@@ -1,4 +1,5 @@
 // What a trainer offers: its arena, buffers, tensors by name, and methods.
+import { numberText } from "../../base/number-text.ts";
 import { dimAt, isStatic, type Shape, type Storage, type TensorType, typeText } from "../../ir/types.ts";
 import type { ColumnManifest, Manifest } from "../../runtime/library.ts";
 import type { Unit } from "../compile.ts";
@@ -121,7 +122,9 @@ export function arena(unit: Unit, emission: Emission): StatementDoc[] {
     lines.push(`scalars[${unit.scalars.names.get(name)!}] = ${value}; // ${comment(name)}`);
   for (const placement of plan.persistent.values()) {
     if (!placement.values) continue;
-    lines.push(`${views[placement.type.dtype]}.set([${placement.values.join(", ")}], ${elementOffset(placement)});`);
+    lines.push(
+      `${views[placement.type.dtype]}.set([${placement.values.map(numberText).join(", ")}], ${elementOffset(placement)});`,
+    );
   }
   return [{ kind: "text", lines }];
 }
