@@ -1,6 +1,6 @@
 // Whether an exported PyTorch program trains as `nnc train` does, and two processes as one: the largest relative difference of any
 // of the first losses, as a table. `node bench/same-training.mjs [FILE.nn ...] [--steps 200] [--init FILE] [--data-dir DIR]`;
-// without files, four models of this repository. Needs dist/ (npm run build), Python with torch, and the models' data.
+// without files, four models of this repository. Ours run as TypeScript, which adds up in float64; `--target wasm` adds in f32. Needs dist/ (npm run build), Python with torch, and the models' data.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,6 +14,7 @@ const { values, positionals } = parseArgs({
   options: {
     steps: { type: "string", default: "200" },
     init: { type: "string" },
+    target: { type: "string", default: "ts" },
     "data-dir": { type: "string" },
     python: { type: "string", default: process.env.NNC_PYTHON ?? "/usr/bin/python3" },
   },
@@ -45,7 +46,7 @@ for (const file of positionals.length > 0 ? positionals : usual) {
     const log = (name) => ["--log", join(folder, `${name}.jsonl`)];
     const options = ["--max-steps", values.steps, ...(values.init ? ["--init", values.init] : [])];
     const data = values["data-dir"] ? ["--data-dir", values["data-dir"]] : [];
-    nnc("train", file, "--quiet", ...options, ...data, ...log("ours"));
+    nnc("train", file, "--quiet", "--target", values.target, ...options, ...data, ...log("ours"));
     const [program] = nnc("export", file, "--to", "pytorch", "-o", folder).split("  ");
     // Files that the model names lie beside it.
     const python = (...more) =>
