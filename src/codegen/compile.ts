@@ -16,7 +16,7 @@ import type { Procedure } from "./loops.ts";
 import { lowerToLoops } from "./lower.ts";
 import { loweringContext } from "./lower-context.ts";
 import { entryInputs, makeManifest } from "./manifest.ts";
-import { NameScope, safeIdentifier } from "./names.ts";
+import { NameScope } from "./names.ts";
 import { withPart } from "./parts.ts";
 import { schedulePasses } from "./passes/pipeline.ts";
 import { type Plan, type Program, planMemory } from "./plan.ts";
@@ -98,9 +98,7 @@ export function compile(module: Module, options: CompileOptions): Unit {
     throw new Refusal(diagnose(limits, "limit/addresses", undefined, { bytes: plan.bytes, limit: addressable }));
   const faults = checkPlan(programs, plan, batch);
   if (faults.length > 0) throw new Error(`unsound memory plan: ${faults[0]}`);
-  const kernels = shareKernels(programs, plan, (program, { name }) =>
-    program === "step" ? name : safeIdentifier(`${program.replace(/^entry:/, "")}_${name}`),
-  );
+  const kernels = shareKernels(programs, plan);
   return {
     target: options.target,
     module,

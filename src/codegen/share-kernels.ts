@@ -4,6 +4,7 @@ import { keyHash } from "../base/random.ts";
 import type { ValueId } from "../ir/stage.ts";
 import type { HostProgram } from "./host.ts";
 import type { Procedure } from "./loops.ts";
+import { NameScope } from "./names.ts";
 import { bytesPer, type Plan, type Program } from "./plan.ts";
 
 /** One emitted function. */
@@ -33,7 +34,6 @@ export interface SharedKernels {
 interface Member {
   readonly program: string;
   readonly procedure: Procedure;
-  readonly name: string;
   /** Head names with their numbers: buffers, then host values, then streams. */
   readonly head: readonly (readonly [name: string, number: number])[];
 }
@@ -43,18 +43,13 @@ type HostedProgram = Program & { readonly host: HostProgram };
 /** Literal offsets are faster than arguments, so the training step keeps a kernel to itself unless it would repeat it this often. */
 export const leastCalls = (program: string): number => (program === "step" ? 3 : 2);
 
-export function shareKernels(
-  programs: readonly HostedProgram[],
-  plan: Plan,
-  nameOf: (program: string, procedure: Procedure) => string,
-): SharedKernels {
+export function shareKernels(programs: readonly HostedProgram[], plan: Plan): SharedKernels {
   const groups = new Map<string, Member[]>();
   for (const program of programs) {
     for (const procedure of program.procedures) {
       const member = {
         program: program.name,
         procedure,
-        name: nameOf(program.name, procedure),
         head: headOf(program, procedure, plan),
       };
       const place = program.name === "step" ? "step" : "other";
@@ -62,15 +57,17 @@ export function shareKernels(
       groups.set(shape, [...(groups.get(shape) ?? []), member]);
     }
   }
-  const functions = new Map<string, SharedFunction>();
+  const names = new NameScope();
+  const functions: SharedFunction[] = [];
   const callOf = new Map<Procedure, KernelCall>();
   for (const [shape, members] of groups) {
     const apart = members.length < leastCalls(shape.startsWith("step") ? "step" : "other");
     for (const same of apart ? members.map((m) => [m]) : [members]) {
       const first = same[0]!;
       const varies = first.head.map((_, i) => same.some((m) => m.head[i]![1] !== first.head[i]![1]));
-      functions.set(first.name, {
-        name: first.name,
+      const name = names.unique(nameIn(first.program, first.procedure));
+      functions.push({
+        name,
         program: first.program,
         procedure: first.procedure,
         bindings: new Map(first.head.map(([name, number], i) => [name, varies[i] ? "argument" : number])),
@@ -78,17 +75,21 @@ export function shareKernels(
       });
       for (const member of same) {
         callOf.set(member.procedure, {
-          name: first.name,
+          name,
           args: member.head.flatMap(([, number], i) => (varies[i] ? [number] : [])),
         });
       }
     }
   }
   return {
-    functions: [...functions.values()],
+    functions,
     calls: new Map(programs.map((p) => [p.name, p.procedures.map((procedure) => callOf.get(procedure)!)])),
   };
 }
+
+/** The step's kernels go by their own names; those of other programs have their program's before them. */
+const nameIn = (program: string, { name }: Procedure): string =>
+  program === "step" ? name : `${program.replace(/^entry:/, "")}_${name}`;
 
 function headOf(program: HostedProgram, procedure: Procedure, plan: Plan): Member["head"] {
   const offsets = plan.offsets.get(program.name)!;

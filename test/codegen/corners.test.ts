@@ -82,6 +82,20 @@ model second(x: [N, 8]) -> [N, 8] { 1 / where(x > 0, x, -0.0) }`);
     }
   });
 
+  it("a kernel and its program may have a name together that another kernel and program have together", async () => {
+    const module = moduleOf(`model m(x: [N, 8]) -> [N, 8] { softmax(x) }
+model p(x: [N, 8]) -> [N] { exp(max(x, axis = 1)) }
+model p_max(x: [N, 8]) -> [N, 8] { exp(x) }`);
+    for (const options of targets) {
+      const trainer = (await trainerOf(module, options)) as Trainer & Record<"p" | "p_max", (rows: number) => void>;
+      trainer.inputs["p.x"]!.fill(1);
+      trainer.p(1);
+      trainer.p_max(1);
+      expect(trainer.read("p.out")[0]).toBeCloseTo(Math.E, 5);
+      expect([...trainer.read("p_max.out")]).toEqual(Array(8).fill(1));
+    }
+  });
+
   it("and where equal constants are stored once", async () => {
     await predictsTheSame(
       "model m(x: [N, 2]) -> [N, 2] { x / tensor([0.0, 1.0]) + x * x * 2 / tensor([-0.0, 1.0]) }",
