@@ -6,8 +6,6 @@ import { loopOrder } from "./loop-order.ts";
 import type { Caps, Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
 import { type Load, loadsByAxes, tileable } from "./tileable.ts";
 
-export type RecipeChoice = "cost-model" | "naive";
-
 export const naive: Recipe = { tiles: new Map(), why: "one element at a time" };
 
 export function chooseRecipe(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): Recipe {

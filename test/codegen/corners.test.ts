@@ -105,6 +105,19 @@ model p_max(x: [N, 8]) -> [N, 8] { exp(x) }`);
     );
   });
 
+  it("zeros that a division by 0 makes no numbers are not skipped", async () => {
+    const module = moduleOf(`model m(x: [N, 16]) -> [N, 8] {
+  param w: [16, 8] = 1
+  (x / 0) @ w
+}`);
+    const columns = module.columns.map((column) => ({ ...column, zeros: 0.9 }));
+    for (const options of targets) {
+      const trainer = await trainerOf({ ...module, columns }, options);
+      trainer.predict(1);
+      expect([...trainer.read("out")]).toEqual(Array(8).fill(Number.NaN));
+    }
+  });
+
   it("what is no number stays none, and is never the largest", async () => {
     const special = [Number.NaN, -0, 0, Infinity, -Infinity, 1e-40, -1.5, 3];
     const fill = (i: number): number => (i < 8 ? -Infinity : special[i % 8]!);

@@ -141,7 +141,10 @@ function keepsZero(e: Expr): Extract<Expr, { kind: "load" }> | undefined {
   if (e.kind === "load" && !e.guard) return e;
   if (e.kind !== "call") return undefined;
   if (e.fn === "neg" || e.fn === "cast") return keepsZero(e.args[0]!);
-  if ((e.fn === "div" || e.fn === "mul") && e.args[1]!.kind === "num") return keepsZero(e.args[0]!);
+  const [value, by] = e.args;
+  // 0 / 0 and 0 * inf are no numbers.
+  const isZero = by?.kind === "num" && (e.fn === "div" ? 0 / by.value : e.fn === "mul" ? 0 * by.value : 1) === 0;
+  if (isZero) return keepsZero(value!);
   return undefined;
 }
 
