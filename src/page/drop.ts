@@ -1,4 +1,4 @@
-// Data files dropped on the page: idx files, packed or not, inputs before labels.
+// Files dropped on the page: idx files, packed or not, inputs before labels; or a checkpoint to go on from.
 import type { Training } from "./training.ts";
 
 /** Unpacked bytes of all files; more would not fit beside a trainer. */
@@ -18,6 +18,11 @@ async function use(files: readonly File[], training: Training): Promise<void> {
     const read = await Promise.all(
       files.map(async (file) => [file.name.replace(/\.gz$/, ""), await bytesOf(file)] as const),
     );
+    const [first] = read;
+    if (read.length === 1 && first![0].endsWith(".safetensors")) {
+      training.resume(...first!);
+      return;
+    }
     // Images have more dimensions than labels: the header's fourth byte counts them.
     training.useFiles(read.sort((a, b) => (b[1][3] ?? 0) - (a[1][3] ?? 0)));
   } catch (error) {

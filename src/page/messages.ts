@@ -12,6 +12,7 @@ export type ToWorker =
     }
   | { readonly kind: "run" | "pause" | "step" | "save" | "walk" | "measure" }
   | { readonly kind: "scalar"; readonly name: string; readonly value: number }
+  | { readonly kind: "resume"; readonly name: string; readonly bytes: Uint8Array }
   | { readonly kind: "predict"; readonly pixels: Uint8Array };
 
 export interface Tensor {

@@ -1,6 +1,7 @@
 // The runtime's surroundings in a page: dropped files in memory, no disk, no signals.
 import type { Io, OpenFile } from "../runtime/io.ts";
 import { UserError } from "../runtime/user-error.ts";
+import { sha256 } from "./sha256.ts";
 
 /** Where the files of a page lie. */
 const root = "/";
@@ -30,7 +31,7 @@ export function pageIo(files: ReadonlyMap<string, Uint8Array>): Io {
       // Files are unpacked when they are dropped.
       gunzipStart: () => undefined,
       gunzip: () => undefined,
-      sha256: () => "",
+      sha256,
       write: noDisk,
       probe: noDisk,
       log: noDisk,

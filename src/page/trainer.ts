@@ -2,6 +2,7 @@
 // way; it is given messages and a way to answer.
 import { measureCeiling } from "../inspect/ceiling.ts";
 import type { Profile } from "../inspect/profile.ts";
+import { encodeCheckpoint, identityOf, restoreCheckpoint } from "../runtime/checkpoint-file.ts";
 import { classColumn, firstRows, imageColumn, lookAt, pixelsOf } from "../runtime/held-out.ts";
 import type { DataManifest, Library, Manifest, ManifestDim } from "../runtime/library.ts";
 import { parseOptions } from "../runtime/options.ts";
@@ -9,10 +10,9 @@ import { firstNonFinite, sizesOf } from "../runtime/parameters.ts";
 import { type Plan, planRun } from "../runtime/plan.ts";
 import type { RowSet } from "../runtime/rows.ts";
 import { Run } from "../runtime/run.ts";
-import { encodeSafetensors } from "../runtime/safetensors.ts";
 import { dataSets } from "../runtime/sets.ts";
 import type { FromWorker, Held, Tensor, ToWorker, Walk } from "./messages.ts";
-import { pageIo } from "./page-io.ts";
+import { openBytes, pageIo } from "./page-io.ts";
 
 /** Held-out rows that are looked at while training; all of them would take as long as an epoch. */
 const heldRows = 1000;
@@ -40,6 +40,7 @@ export class PageTrainer {
   private readonly walkLibrary: Library | undefined;
   private readonly post: (message: FromWorker) => void;
   private readonly held: RowSet;
+  private known: ReadonlyMap<string, string> | undefined;
   private running = false;
   private rate = 0;
   private lookedAt = 0;
@@ -102,6 +103,9 @@ export class PageTrainer {
         break;
       case "save":
         this.post({ kind: "saved", bytes: this.saved() });
+        break;
+      case "resume":
+        this.resume(message.name, message.bytes);
         break;
       case "walk":
         this.running = false;
@@ -221,16 +225,9 @@ export class PageTrainer {
     this.post({ kind: "prediction", values: Float32Array.from(trainer.read(output.name)) });
   }
 
+  /** A checkpoint, byte for byte as `nnc train` writes it. */
   private saved(): Uint8Array {
-    const types = { f32: "F32", i32: "I32", bool: "BOOL", u8: "U8" } as const;
-    const parts = encodeSafetensors(
-      this.manifest.slots.map((slot) => ({
-        name: slot.name,
-        dtype: types[slot.dtype],
-        shape: sizesOf(slot),
-        values: this.run.trainer.read(slot.name),
-      })),
-    );
+    const parts = encodeCheckpoint(this.run, this.identity(), [["validated", "0"]]);
     const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
     for (const part of parts) {
@@ -238,6 +235,20 @@ export class PageTrainer {
       at += part.length;
     }
     return bytes;
+  }
+
+  /** Goes on from a checkpoint: the page's own or one of `nnc train`, of the same model and data. */
+  private resume(name: string, bytes: Uint8Array): void {
+    this.running = false;
+    restoreCheckpoint(this.run, openBytes(name, bytes), this.identity());
+    this.progress([], performance.now());
+    this.look();
+  }
+
+  /** Looks at every training row, so only once, and when it is asked for. */
+  private identity(): ReadonlyMap<string, string> {
+    this.known ??= identityOf(this.run, this.plan.places.io.files.sha256);
+    return this.known;
   }
 
   /** The same step by a trainer whose gradients can be read, where there is one; then by the run itself. */

@@ -62,6 +62,13 @@ export class Training {
     this.reset();
   }
 
+  /** Goes on from a checkpoint; curves begin there. */
+  resume(name: string, bytes: Uint8Array): void {
+    Object.assign(this, { losses: [], held: [], stride: 1, walk: undefined, problem: undefined });
+    this.send({ kind: "resume", name, bytes });
+    this.tell("reset");
+  }
+
   toggle(): void {
     this.send({ kind: this.running ? "pause" : "run" });
     this.running = !this.running;

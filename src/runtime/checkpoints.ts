@@ -1,10 +1,9 @@
-// Checkpoints of a run: every slot, and the step. Batches follow from seed and step, random numbers too, so a resumed
+// Checkpoints of a run in a folder: every slot, and the step. Batches follow from seed and step, random numbers too, so a resumed
 // run takes the same steps to the last bit.
+import { encodeCheckpoint, identityOf, restoreCheckpoint } from "./checkpoint-file.ts";
 import type { Io } from "./io.ts";
 import { openGiven } from "./locate.ts";
-import { loadSlots, saveSlots } from "./parameters.ts";
 import type { Run } from "./run.ts";
-import { readHeader } from "./safetensors.ts";
 import { quoted, UserError } from "./user-error.ts";
 
 const nameOf = (step: number): string => `step-${String(step).padStart(10, "0")}.safetensors`;
@@ -18,8 +17,7 @@ export class Checkpoints {
   private triedAtStep = 0;
   private writtenAt: number;
   private epochsSince = 0;
-  /** Of the model and of the training rows: a run goes on with the same ones only. */
-  private readonly hashes: readonly (readonly [key: string, text: string])[];
+  private readonly identity: ReadonlyMap<string, string>;
   /** Marks of the driver, kept with the parameters: `resume` gives them back. */
   private readonly marks: () => readonly (readonly [key: string, text: string])[];
 
@@ -29,10 +27,7 @@ export class Checkpoints {
     this.folder = folder;
     this.io = io;
     this.writtenAt = io.now();
-    this.hashes = [
-      ["program", run.plan.manifest.program ?? ""],
-      ["data hash", hashRows(run, io)],
-    ];
+    this.identity = identityOf(run, io.files.sha256);
     const [newest] = this.names();
     if (newest !== undefined && !run.plan.options.resume) {
       throw new UserError(
@@ -72,8 +67,7 @@ export class Checkpoints {
     this.triedAtStep = run.step;
     this.epochsSince = 0;
     try {
-      const metadata = new Map([...this.facts(), ...this.marks()]);
-      saveSlots(run.trainer, run.plan.manifest, io.files.join(folder, nameOf(run.step)), io, metadata);
+      io.files.write(io.files.join(folder, nameOf(run.step)), encodeCheckpoint(run, this.identity, this.marks()));
       this.writtenAtStep = run.step;
       for (const name of this.names().slice(run.plan.options.keep)) io.files.remove(io.files.join(folder, name));
       return undefined;
@@ -81,26 +75,6 @@ export class Checkpoints {
       if (error instanceof UserError) return error;
       throw error;
     }
-  }
-
-  /** What a run must share with the checkpoint it goes on from. */
-  private facts(): Map<string, string> {
-    const { manifest, data, batch, seed, steps } = this.run.plan;
-    const slots = manifest.slots.map(({ name, dtype, shape }) => [name, dtype, shape]);
-    return new Map([
-      ["format", "nnc checkpoint 1"],
-      ["step", String(this.run.step)],
-      ["model", manifest.model],
-      ["slots", this.io.files.sha256(new TextEncoder().encode(JSON.stringify(slots)))],
-      ["data", data.name],
-      ["training rows", data.split.train.text],
-      ["batch", String(batch)],
-      ["seed", String(seed)],
-      ["planned steps", String(steps)],
-      ["shuffle", String(manifest.train!.shuffle)],
-      ["drop_last", String(manifest.train!.dropLast)],
-      ...this.hashes,
-    ]);
   }
 
   /** Goes on from the newest checkpoint that is sound; from the start where there is none. */
@@ -115,10 +89,7 @@ export class Checkpoints {
       const path = io.files.join(folder, name);
       const file = openGiven(path, io);
       try {
-        const { metadata } = readHeader(file);
-        this.compare(path, metadata);
-        loadSlots(run.trainer, run.plan.manifest, file);
-        run.goOnAfter(Number(metadata.get("step")));
+        const metadata = restoreCheckpoint(run, file, this.identity);
         this.writtenAtStep = run.step;
         this.triedAtStep = run.step;
         return metadata;
@@ -132,52 +103,4 @@ export class Checkpoints {
     }
     return undefined;
   }
-
-  private compare(path: string, metadata: ReadonlyMap<string, string>): void {
-    const differences = [...this.facts()].filter(([key, value]) => key !== "step" && metadata.get(key) !== value);
-    const step = Number(metadata.get("step"));
-    if (differences.length === 0 && Number.isSafeInteger(step) && step >= 0) return;
-    const shown = differences
-      .slice(0, 5)
-      .map(([key, value]) => `${key} is ${quoted(metadata.get(key) ?? "not there")} there and ${quoted(value)} here`);
-    throw new UserError(
-      "train/checkpoint",
-      `${quoted(path)} is of another run: ${shown.join("; ") || "its step is no number"}`,
-      "Resume with the model, data and options that it was written with, or name another folder.",
-    );
-  }
-}
-
-/** Bytes of training rows that are hashed: MNIST five times over. Of more, evenly spaced rows. */
-const hashedBytes = 256 * 1024 * 1024;
-
-/** A hash of the training rows as the model sees them. */
-function hashRows(run: Run, io: Io): string {
-  const { data, batch } = run.plan;
-  const { train } = data.split;
-  const { inputs } = run.trainer;
-  const columns = run.plan.manifest.columns.map(({ name }) => inputs[name]!);
-  const rowBytes = columns.reduce((sum, column) => sum + column.byteLength, 0) / run.plan.manifest.batch;
-  const stride = Math.max(1, Math.ceil((rowBytes * train.count) / hashedBytes));
-  const rows = new Int32Array(batch);
-  let hash = "";
-  for (let first = 0; first < train.count; first += stride * batch) {
-    let count = 0;
-    for (let k = first; k < train.count && count < batch; k += stride) rows[count++] = train.at(k);
-    data.fill(rows, count, inputs);
-    const bytes = columns.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
-    const used = bytes.map((all) => all.subarray(0, (all.length / run.plan.manifest.batch) * count));
-    hash = io.files.sha256(joined([new TextEncoder().encode(hash), ...used]));
-  }
-  return hash;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -1,0 +1,104 @@
+// What a checkpoint is: parameters, states and moments, and of which run they are. The same bytes wherever a run is: in a folder, in a
+// page. Knows no folder.
+import type { Files, OpenFile } from "./io.ts";
+import { encodeSlots, loadSlots } from "./parameters.ts";
+import type { Run } from "./run.ts";
+import { readHeader } from "./safetensors.ts";
+import { quoted, UserError } from "./user-error.ts";
+
+type Sha256 = Files["sha256"];
+
+/** Hashes of the model and of the training rows: a run goes on with the same ones only. Takes as long as the rows are many. */
+export const identityOf = (run: Run, sha256: Sha256): ReadonlyMap<string, string> =>
+  new Map([
+    ["slots", sha256(new TextEncoder().encode(JSON.stringify(slotsOf(run))))],
+    ["program", run.plan.manifest.program ?? ""],
+    ["data hash", hashRows(run, sha256)],
+  ]);
+
+const slotsOf = ({ plan }: Run) => plan.manifest.slots.map(({ name, dtype, shape }) => [name, dtype, shape]);
+
+/** What a run must share with the checkpoint it goes on from. */
+function factsOf(run: Run, identity: ReadonlyMap<string, string>): Map<string, string> {
+  const { manifest, data, batch, seed, steps } = run.plan;
+  return new Map([
+    ["format", "nnc checkpoint 1"],
+    ["step", String(run.step)],
+    ["model", manifest.model],
+    ["data", data.name],
+    ["training rows", data.split.train.text],
+    ["batch", String(batch)],
+    ["seed", String(seed)],
+    ["planned steps", String(steps)],
+    ["shuffle", String(manifest.train!.shuffle)],
+    ["drop_last", String(manifest.train!.dropLast)],
+    ...identity,
+  ]);
+}
+
+/** `marks`: what the driver wants to find again. */
+export const encodeCheckpoint = (
+  run: Run,
+  identity: ReadonlyMap<string, string>,
+  marks: readonly (readonly [key: string, text: string])[],
+): Uint8Array[] => encodeSlots(run.trainer, run.plan.manifest, new Map([...factsOf(run, identity), ...marks]));
+
+/** The run as it was when the file was written; gives what stands in it. Nothing is changed unless all of it fits. */
+export function restoreCheckpoint(
+  run: Run,
+  file: OpenFile,
+  identity: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const { metadata } = readHeader(file);
+  const differences = [...factsOf(run, identity)].filter(
+    ([key, value]) => key !== "step" && metadata.get(key) !== value,
+  );
+  const step = Number(metadata.get("step"));
+  if (differences.length > 0 || !Number.isSafeInteger(step) || step < 0) {
+    const shown = differences
+      .slice(0, 5)
+      .map(([key, value]) => `${key} is ${quoted(metadata.get(key) ?? "not there")} there and ${quoted(value)} here`);
+    throw new UserError(
+      "train/checkpoint",
+      `${quoted(file.path)} is of another run: ${shown.join("; ") || "its step is no number"}`,
+      "Resume with the model, data and options that it was written with, or name another folder.",
+    );
+  }
+  loadSlots(run.trainer, run.plan.manifest, file);
+  run.goOnAfter(step);
+  return metadata;
+}
+
+/** Bytes of training rows that are hashed: MNIST five times over. Of more, evenly spaced rows. */
+const hashedBytes = 256 * 1024 * 1024;
+
+/** A hash of the training rows as the model sees them. */
+function hashRows(run: Run, sha256: Sha256): string {
+  const { data, batch } = run.plan;
+  const { train } = data.split;
+  const { inputs } = run.trainer;
+  const columns = run.plan.manifest.columns.map(({ name }) => inputs[name]!);
+  const rowBytes = columns.reduce((sum, column) => sum + column.byteLength, 0) / run.plan.manifest.batch;
+  const stride = Math.max(1, Math.ceil((rowBytes * train.count) / hashedBytes));
+  const rows = new Int32Array(batch);
+  let hash = "";
+  for (let first = 0; first < train.count; first += stride * batch) {
+    let count = 0;
+    for (let k = first; k < train.count && count < batch; k += stride) rows[count++] = train.at(k);
+    data.fill(rows, count, inputs);
+    const bytes = columns.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
+    const used = bytes.map((all) => all.subarray(0, (all.length / run.plan.manifest.batch) * count));
+    hash = sha256(joined([new TextEncoder().encode(hash), ...used]));
+  }
+  return hash;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
