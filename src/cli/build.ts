@@ -69,6 +69,8 @@ async function build(path: string, options: BuildOptions, cli: Cli): Promise<num
     throw new UserError("usage/option", "--wasm file is for WebAssembly", "Take --target wasm.");
   if (options.target !== "wasm" && options.threads)
     throw new UserError("usage/option", "--threads is for WebAssembly", "Take --target wasm.");
+  if (options.target === "wasm" && options.sourceMaps)
+    throw new UserError("usage/option", "--source-maps is for TypeScript, not for WebAssembly", "Take --target ts.");
   const { readModel } = await import("./model-file.ts");
   const { name, module, diagnostics } = readModel(path, cli, {
     dims: options.dim,

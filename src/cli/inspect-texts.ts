@@ -83,7 +83,9 @@ const noPicture = (stage: string, format: InspectFormat): UserError =>
   new UserError(
     "usage/option",
     `${stage} cannot be shown as ${format}`,
-    "Pictures are made of graphs: --graph forward, or --stage graph, grad or opt.",
+    format === "json"
+      ? "Data are made of graphs, kernels, memory and the tree: --graph forward, or --stage stages, memory or ast."
+      : "Pictures are made of graphs: --graph forward, or --stage graph, grad or opt.",
   );
 
 // ---- Graphs ----
@@ -225,7 +227,8 @@ function unitText(
         : programs.map((program) => kernelData(unit, program));
     return `${JSON.stringify(data, null, 2)}\n`;
   }
-  if (wanted.format !== "text") throw noPicture(`--stage ${stage}`, wanted.format);
+  if (wanted.format !== "text")
+    throw noPicture(stage === "schedule" ? "--explain-schedule" : `--stage ${stage}`, wanted.format);
   if (stage === "wat") return watText(unit);
   if (stage === "loops" && unit.target === "wasm") {
     throw new UserError("usage/option", "loops are shown as TypeScript, which has no vectors", "Take --stage wat.");

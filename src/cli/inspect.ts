@@ -1,11 +1,12 @@
 // `nnc inspect`: any stage between a model file and its program, as text, a picture or data.
 import { Command, Option } from "commander";
+import { quoted, UserError } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
 import type { GraphName } from "./inspect-graphs.ts";
 import type { InspectFormat, Inspection, StageName } from "./inspect-texts.ts";
 import { batchOption, type CodeOptions, dimOption, examples, withCodeOptions } from "./options.ts";
-import { type Target, targetOption } from "./target.ts";
+import { refuseDebug, type Target, targetOption } from "./target.ts";
 
 interface InspectOptions extends CodeOptions {
   readonly dim: ReadonlyMap<string, number>;
@@ -80,9 +81,11 @@ async function inspect(path: string, options: InspectOptions, cli: Cli): Promise
   ]);
   for (const pass of [options.after, options.diff]) {
     if (pass === undefined || passNames.includes(pass)) continue;
-    cli.warn(`error: there is no pass ${JSON.stringify(pass)}\n  help: there are ${passNames.join(", ")}\n`);
-    return exit.usage;
+    throw new UserError("usage/value", `there is no pass ${quoted(pass)}`, `There are ${passNames.join(", ")}.`);
   }
+  refuseDebug(options.stage === "wat" ? "wasm" : (options.target ?? "ts"), options.debug);
+  if (options.threads && options.stage !== "wat")
+    throw new UserError("usage/option", "--threads is for WebAssembly text", "Take --stage wat.");
   const model = readModel(path, cli, {
     dims: options.dim,
     dataDir: options.dataDir,

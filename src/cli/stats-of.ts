@@ -151,7 +151,7 @@ export function statsText(facts: Stats, unit: Unit, width: number): string {
     ...(measured ? [(1000 * milliseconds).toFixed(1), percent(milliseconds / total), percent(share)] : []),
   ]);
   const timing = measured
-    ? `\nmeasured on ${grouped(measured.steps)} steps of ${measured.data}: ${(1000 * total).toFixed(1)} µs per step in kernels.\n` +
+    ? `\nmeasured on ${grouped(measured.steps)} steps of ${measured.data}: ${(1000 * total).toFixed(1)} µs per step in kernels, as TypeScript.\n` +
       `The ceiling of one thread here, now: ${(measured.flopsPerSecond / 1e9).toFixed(2)} Gflop/s from registers, ` +
       `${(measured.bytesPerSecond / 1e9).toFixed(1)} GB/s from memory. A kernel whose data lie in caches may pass it.\n`
     : "";

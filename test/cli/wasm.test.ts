@@ -145,6 +145,8 @@ describe("which target runs", () => {
     [["train", logistic, "--target", "wasm", "--debug"], "--debug is for TypeScript"],
     [["build", logistic, "--target", "wasm", "--debug"], "--debug is for TypeScript"],
     [["build", logistic, "--target", "ts", "--wasm", "file"], "--wasm file is for WebAssembly"],
+    [["build", logistic, "--target", "wasm", "--source-maps"], "--source-maps is for TypeScript"],
+    [["build", logistic, "--threads", "--source-maps"], "--source-maps is for TypeScript"],
     [["build", logistic, "--wasm", "outside"], "inline, file"],
     [["inspect", logistic, "--stage", "loops", "--target", "wasm"], "--stage wat"],
   ])("%j is a usage error", async (argv, told) => {

@@ -257,13 +257,17 @@ describe("nnc inspect", () => {
   });
 
   test.each([
-    [["--after", "nonsense"], "there is no pass"],
+    [["--after", "nonsense"], 'there is no pass "nonsense" [usage/value]'],
+    [["--explain-schedule", "--format", "json"], "--explain-schedule cannot be shown as json"],
+    [["--stage", "wat", "--format", "json"], "--stage stages, memory or ast"],
+    [["--stage", "wat", "--debug"], "--debug is for TypeScript"],
+    [["--stage", "memory", "--threads"], "--threads is for WebAssembly text"],
     [["--graph", "step", "--program", "nope"], "cannot be used with"],
     [["--stage", "ts", "--format", "svg"], "cannot be shown as svg"],
   ])("%j is told off", async (words, message) => {
-    const { code, stderr } = await nnc(["inspect", logistic, ...words]);
+    const { code, stdout, stderr } = await nnc(["inspect", logistic, ...words]);
     expect(code).toBe(2);
-    expect(stderr).toContain(message);
+    expect(words.includes("json") ? stdout : stderr).toContain(message);
   });
 
   test("--stage memory --format json: no two that live together share a byte", async () => {
