@@ -1,8 +1,8 @@
 // Which addresses of an innermost loop move by a constant per round: a pointer for each costs one addition per round, in place of a
 // multiplication and some additions per access. Measured on a 64x784x128 product: 44 in place of 40 GFLOP/s. Prints nothing.
-import type { Storage } from "../../ir/types.ts";
 import type { Buffer, Index, Loop, Place, Scalar } from "../loops.ts";
 import { partsOf } from "../loops.ts";
+import { bytesPer } from "../plan.ts";
 
 export type For = Extract<Loop, { kind: "for" }>;
 
@@ -19,8 +19,6 @@ export interface Pointer {
 /** More would take registers that the values need. */
 const mostPointers = 4;
 
-const bytesPer: Record<Storage, number> = { f32: 4, i32: 4, bool: 1, u8: 1 };
-
 /** What tells the pointers of a loop apart; undefined where an address is computed from other numbers than indices. */
 export function pointerKey(
   { name, storage }: Buffer,
@@ -28,7 +26,7 @@ export function pointerKey(
   { index, computed }: Place,
 ): string | undefined {
   if (computed.length > 0) return undefined;
-  const bytes = bytesPer[storage];
+  const bytes = bytesPer(storage);
   const terms = index.terms.map(({ variable, mul }) =>
     typeof mul === "number" ? `${variable}*${mul * bytes}` : `${variable}*N*${mul.perRow * bytes}`,
   );
@@ -73,7 +71,7 @@ export function pointersOf(
     const key = pointerKey(buffer, isArgument(buffer.name), place);
     if (key === undefined || typeof mul !== "number" || index.terms.some((term) => own.has(term.variable))) continue;
     // Where the rest may be negative, its constant part must be added to it first.
-    const bytes = bytesPer[buffer.storage];
+    const bytes = bytesPer(buffer.storage);
     const terms = index.terms.map((term) => ({
       variable: term.variable,
       mul: typeof term.mul === "number" ? term.mul * bytes : { perRow: term.mul.perRow * bytes },

@@ -1,17 +1,8 @@
 // Loop language -> the body of a WebAssembly function. Knows no ops, no tiling, no policy.
 import type { Loop, Place, Procedure, Scalar } from "../loops.ts";
+import { type Address, at, constant, local, type Type, wasmType } from "./instructions.ts";
 import { type For, pointerKey, pointersOf } from "./pointers.ts";
-import {
-  type Address,
-  at,
-  constant,
-  local,
-  ScalarPrinter,
-  type Surroundings,
-  type Type,
-  type Typed,
-  wasmType,
-} from "./print-scalars.ts";
+import { ScalarPrinter, type Surroundings, type Typed } from "./print-scalars.ts";
 import { block, comment, type Expression, type Text, wat } from "./text.ts";
 
 /** A place in memory: bytes from its start, or an argument of the function by the same name. */

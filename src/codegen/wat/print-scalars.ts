@@ -2,27 +2,27 @@
 // A bool is 0 or 1 as an i32 and as a byte in memory, 0 or -1 as one of four lanes.
 import type { Dim, DType, Storage } from "../../ir/types.ts";
 import type { Buffer, Index, Place, Scalar } from "../loops.ts";
+import { bytesPer } from "../plan.ts";
+import {
+  type Address,
+  at,
+  constant,
+  isZero,
+  local,
+  number,
+  shuffle,
+  sum,
+  type Type,
+  times,
+  vector,
+  wasmType,
+  widened,
+} from "./instructions.ts";
 import { type Expression, wat } from "./text.ts";
-
-/** What a local of a function holds. */
-export interface Type {
-  readonly dtype: DType;
-  readonly lanes: 1 | 4;
-}
 
 /** A value with its type. */
 export interface Typed extends Type {
   readonly text: Expression;
-}
-
-export const wasmType = ({ dtype, lanes }: Type): "v128" | "f32" | "i32" =>
-  lanes === 4 ? "v128" : dtype === "f32" ? "f32" : "i32";
-
-/** The memory operand of a load or a store. */
-export interface Address {
-  /** `load offset=64` and the like take it into their head. */
-  readonly offset: number;
-  readonly base: Expression;
 }
 
 /** What an expression may refer to: the function around it. */
@@ -43,13 +43,6 @@ export interface Surroundings {
   /** A local for the time of `work`. */
   withTemporary<T>(type: "v128" | "f32" | "i32", work: (name: string) => T): T;
 }
-
-const bytesPer: Record<Storage, number> = { f32: 4, i32: 4, bool: 1, u8: 1 };
-
-export const constant = (value: number): Expression => wat(`i32.const ${value | 0}`);
-export const local = (name: string): Expression => wat(`local.get $${name}`);
-export const at = (instruction: string, { offset, base }: Address, ...args: Expression[]): Expression =>
-  wat(offset === 0 ? instruction : `${instruction} offset=${offset}`, base, ...args);
 
 export class ScalarPrinter {
   private readonly around: Surroundings;
@@ -105,7 +98,7 @@ export class ScalarPrinter {
   /** Where an element lies. The constant part goes into the instruction where the rest is known not to be negative. */
   address(name: string, place: Place): Address {
     const { index, computed } = place;
-    const bytes = bytesPer[this.around.buffers.get(name)!.storage];
+    const bytes = bytesPer(this.around.buffers.get(name)!.storage);
     const start = this.around.offsetOf(name);
     const fixed = index.const * bytes + (start ?? 0);
     const pointer = fixed >= 0 ? this.around.pointer(name, place) : undefined;
@@ -390,41 +383,3 @@ export class ScalarPrinter {
 }
 
 const isWord = (storage: Storage): boolean => storage === "f32" || storage === "i32";
-
-/** Four bytes as four i32. */
-const widened = (address: Address): Expression =>
-  wat("i32x4.extend_low_i16x8_u", wat("i16x8.extend_low_i8x16_u", at("v128.load32_zero", address)));
-
-const isZero = (text: Expression): boolean => text.head === "i32.const 0";
-
-const sum = (parts: readonly Expression[]): Expression =>
-  parts.length === 0 ? constant(0) : parts.reduce((a, b) => wat("i32.add", a, b));
-
-function times(value: Expression, factor: number): Expression {
-  return factor === 1 ? value : wat("i32.mul", value, constant(factor));
-}
-
-function number(value: number, dtype: DType): Expression {
-  return dtype === "f32" ? wat(`f32.const ${floatText(value)}`) : constant(dtype === "bool" && value !== 0 ? 1 : value);
-}
-
-/** The digits that JavaScript writes, of a number that an f32 can be. */
-function floatText(value: number): string {
-  const rounded = Math.fround(value);
-  if (Number.isNaN(rounded)) return "nan";
-  if (!Number.isFinite(rounded)) return rounded > 0 ? "inf" : "-inf";
-  if (rounded === 0) return Object.is(rounded, -0) ? "-0" : "0";
-  return String(value);
-}
-
-function vector(parts: readonly Pick<Extract<Scalar, { kind: "num" }>, "value" | "dtype">[]): Expression {
-  const { dtype } = parts[0]!;
-  const texts = parts.map(({ value }) => {
-    if (dtype === "f32") return floatText(value);
-    return String(dtype === "bool" ? (value === 0 ? 0 : -1) : value | 0);
-  });
-  return wat(`v128.const ${dtype === "f32" ? "f32x4" : "i32x4"} ${texts.join(" ")}`);
-}
-
-const shuffle = (order: readonly number[]): string =>
-  `i8x16.shuffle ${order.flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte)).join(" ")}`;
