@@ -20,8 +20,6 @@ export interface Evaluation {
   /** `step` where there is a loss, else `predict`. */
   readonly program: "step" | "predict";
   readonly graph: Graph;
-  /** States of the optimizer: a saved file has them, an evaluation does not use them. */
-  readonly ignored: ReadonlySet<string>;
   /** Names of gradients to write, with the types of what they belong to. */
   readonly gradients: ReadonlyMap<string, TensorType>;
 }
@@ -67,7 +65,6 @@ export function evaluationOf(module: Module, grads: boolean): Evaluation {
     },
     program: hasLoss ? "step" : "predict",
     graph,
-    ignored: new Set(module.slots.flatMap(({ name, optimizer }) => (optimizer ? [name] : []))),
     gradients,
   };
 }
@@ -87,7 +84,7 @@ interface Wanted {
 }
 
 /** Checks the given tensors against the model: names, shapes, types, values; N comes from them. */
-export function bindTensors({ module, ignored }: Evaluation, given: ReadonlyMap<string, GivenTensor>): Bound {
+export function bindTensors({ module }: Evaluation, given: ReadonlyMap<string, GivenTensor>): Bound {
   const columns: Wanted[] = module.columns.map(({ name, type, role, classes }) => ({
     name,
     type,
@@ -102,7 +99,8 @@ export function bindTensors({ module, ignored }: Evaluation, given: ReadonlyMap<
   const wanted = new Map([...slots, ...columns].map((each) => [each.name, each]));
   const faults: Diagnostic[] = [];
   for (const name of given.keys()) {
-    if (wanted.has(name) || ignored.has(name)) continue;
+    // A saved file has the optimizer's states, of whichever optimizer trained it; an evaluation reads none.
+    if (wanted.has(name) || name.startsWith("optimizer.")) continue;
     faults.push(diagnose(catalogue, "eval/extra", undefined, { name, suggestion: suggest(name, wanted.keys()) }));
   }
   let rows: { readonly of: string; readonly count: number } | undefined;

@@ -98,6 +98,9 @@ train { optimizer = sgd(lr = 0.1, momentum = 0.9) }
     const { code, stderr, tensors: out } = await evaluate(model, tensors, "--set", "beta=4", "--target", target);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(Array.from(out!.get("out")!.values)).toEqual([124]);
+    // The same file, where the model is used alone.
+    const alone = await evaluate(model.replace(/^train.*\n/m, ""), tensors, "--set", "beta=4", "--target", target);
+    expect({ code: alone.code, stderr: alone.stderr }).toEqual({ code: 0, stderr: "" });
   });
 
   test("tensors called like properties of objects are tensors", async () => {
