@@ -44,6 +44,18 @@ export type StatementDoc =
       readonly asConst?: boolean;
     };
 
+export type FunctionDoc = Extract<StatementDoc, { readonly kind: "function" }>;
+
+/** A function whose body is lines of code. */
+export const functionDoc = ({
+  lines,
+  ...head
+}: Omit<FunctionDoc, "kind" | "statements"> & { readonly lines: readonly string[] }): FunctionDoc => ({
+  kind: "function",
+  ...head,
+  statements: [{ kind: "text", lines }],
+});
+
 export interface ModuleDoc {
   readonly statements: readonly StatementDoc[];
 }

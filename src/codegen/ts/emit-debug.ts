@@ -5,7 +5,7 @@ import type { Origin, Role } from "../../ir/graph.ts";
 import { countAt, type Dim, isStatic, type TensorType } from "../../ir/types.ts";
 import type { Unit } from "../compile.ts";
 import { stridesOf } from "../lower-context.ts";
-import type { StatementDoc } from "../module-doc.ts";
+import { functionDoc, type StatementDoc } from "../module-doc.ts";
 import { NameScope } from "../names.ts";
 import { bytesPer, persistentKey } from "../plan.ts";
 import { isDense } from "../reshape-view.ts";
@@ -146,8 +146,7 @@ export const debugHelpers = (types: boolean): StatementDoc[] => [
       `let infinite${types ? ": string | undefined" : ""};`,
     ],
   },
-  {
-    kind: "function",
+  functionDoc({
     name: "look",
     docs: ["A result under its name, for the debugger. A number that is none ends the call here, before it spreads."],
     parameters: [
@@ -158,31 +157,26 @@ export const debugHelpers = (types: boolean): StatementDoc[] => [
       { name: "mustBeFinite", type: "boolean" },
     ],
     returnType: "(Float32Array | Int32Array | Uint8Array) & { readonly shape: readonly number[] }",
-    statements: [
-      {
-        kind: "text",
-        lines: [
-          "for (let i = 0; i < values.length; i++) {",
-          "  const value = values[i] ?? 0;",
-          "  if (Number.isFinite(value)) continue;",
-          "  let rest = i;",
-          "  const index = shape.map(() => 0);",
-          "  for (let d = shape.length - 1; d >= 0; d--) {",
-          "    const size = shape[d] ?? 1;",
-          "    index[d] = rest % size;",
-          "    rest = Math.floor(rest / size);",
-          "  }",
-          '  const what = `${tensor}[${index.join(", ")}]`;',
-          "  if (mustBeFinite || Number.isNaN(value)) {",
-          '    const before = infinite === undefined ? "" : `; the first infinite number was ${infinite}`;',
-          "    const error = new Error(`${what} is ${value}, made by ${place}${before}`);",
-          '    throw Object.assign(error, { name: "NotFinite", tensor, place });',
-          "  }",
-          "  infinite ??= `${what}, made by ${place}`;",
-          "}",
-          "return Object.assign(values, { shape });",
-        ],
-      },
+    lines: [
+      "for (let i = 0; i < values.length; i++) {",
+      "  const value = values[i] ?? 0;",
+      "  if (Number.isFinite(value)) continue;",
+      "  let rest = i;",
+      "  const index = shape.map(() => 0);",
+      "  for (let d = shape.length - 1; d >= 0; d--) {",
+      "    const size = shape[d] ?? 1;",
+      "    index[d] = rest % size;",
+      "    rest = Math.floor(rest / size);",
+      "  }",
+      '  const what = `${tensor}[${index.join(", ")}]`;',
+      "  if (mustBeFinite || Number.isNaN(value)) {",
+      '    const before = infinite === undefined ? "" : `; the first infinite number was ${infinite}`;',
+      "    const error = new Error(`${what} is ${value}, made by ${place}${before}`);",
+      '    throw Object.assign(error, { name: "NotFinite", tensor, place });',
+      "  }",
+      "  infinite ??= `${what}, made by ${place}`;",
+      "}",
+      "return Object.assign(values, { shape });",
     ],
-  },
+  }),
 ];

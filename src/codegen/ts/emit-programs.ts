@@ -2,7 +2,7 @@
 import type { Unit } from "../compile.ts";
 import type { Emission } from "../emission.ts";
 import { kernelDocs, naiveDoc, programSummary, runName } from "../kernel-docs.ts";
-import type { StatementDoc } from "../module-doc.ts";
+import { functionDoc, type StatementDoc } from "../module-doc.ts";
 import type { SharedFunction } from "../share-kernels.ts";
 import { debugLines } from "./emit-debug.ts";
 import { print, printLoops, views } from "./print-loops.ts";
@@ -21,14 +21,13 @@ export function programDocs(unit: Unit, emission: Emission, program: Unit["progr
     const offset = unit.plan.offsets.get(program.name)!.get(id)!;
     lines.push(`scalars[${place}] = ${views[program.schedule.values[id]!.type.dtype]}[${offset / 4}];`);
   }
-  const run: StatementDoc = {
-    kind: "function",
+  const run: StatementDoc = functionDoc({
     name: runName(program.name),
     docs: [programSummary(program.name)],
     parameters: [{ name: "N", type: "number" }],
     returnType: "void",
-    statements: [{ kind: "text", lines }],
-  };
+    lines,
+  });
   return [...emission.kernels(program), run];
 }
 
@@ -82,12 +81,11 @@ function kernelDoc(unit: Unit, shared: SharedFunction): StatementDoc {
     lines.push(...printLoops({ ...procedure, body: procedure.naive }).map((line) => `//   ${line}`));
   }
   lines.push(...printLoops(procedure));
-  return {
-    kind: "function",
+  return functionDoc({
     name: shared.name,
     docs: kernelDocs(shared),
     parameters,
     returnType: "void",
-    statements: [{ kind: "text", lines }],
-  };
+    lines,
+  });
 }

@@ -6,7 +6,7 @@ import type { Unit } from "../compile.ts";
 import type { Emission } from "../emission.ts";
 import { runName } from "../kernel-docs.ts";
 import { stridesOf } from "../lower-context.ts";
-import type { StatementDoc } from "../module-doc.ts";
+import { functionDoc, type StatementDoc } from "../module-doc.ts";
 import { bytesPer } from "../plan.ts";
 import { isDense } from "../reshape-view.ts";
 import type { Layout } from "../schedule.ts";
@@ -167,21 +167,16 @@ export function methods(unit: Unit, { members }: Emission): StatementDoc[] {
   });
   const index = [...unit.scalars.names].map(([name, place]) => `${objectKey(name)}: ${place}`);
   const has = (name: string): boolean => unit.programs.some((p) => p.name === name);
-  const call = (method: string, program: string): StatementDoc => ({
-    kind: "function",
-    name: method,
-    docs: [],
-    parameters: [{ name: "rows", type: "number" }],
-    returnType: "void",
-    statements: [
-      {
-        kind: "text",
-        lines: has(program)
-          ? ["checkRows(rows);", "lastRows = rows;", `${runName(program)}(rows);`]
-          : [`throw new Error("this model has no loss, so there is nothing to ${method}");`],
-      },
-    ],
-  });
+  const call = (method: string, program: string): StatementDoc =>
+    functionDoc({
+      name: method,
+      docs: [],
+      parameters: [{ name: "rows", type: "number" }],
+      returnType: "void",
+      lines: has(program)
+        ? ["checkRows(rows);", "lastRows = rows;", `${runName(program)}(rows);`]
+        : [`throw new Error("this model has no loss, so there is nothing to ${method}");`],
+    });
   // A debug build looks at columns too.
   const columns = unit.debug ? unit.manifest.columns.map((c) => c.shape) : [];
   const dense = columns.every(isDense) && table.every(([, t]) => liesAsRead(t));
@@ -191,53 +186,40 @@ export function methods(unit: Unit, { members }: Emission): StatementDoc[] {
       kind: "text",
       lines: ["const inputs = {", ...inputs, "};"],
     },
-    {
-      kind: "function",
+    functionDoc({
       name: "checkRows",
       docs: [],
       parameters: [{ name: "rows", type: "number" }],
       returnType: "void",
-      statements: [
-        {
-          kind: "text",
-          lines: [
-            `if (!(Number.isInteger(rows) && rows >= 1 && rows <= ${unit.batch})) {`,
-            `  throw new RangeError(\`rows must be a whole number from 1 to ${unit.batch}, not \${rows}\`);`,
-            "}",
-          ],
-        },
+      lines: [
+        `if (!(Number.isInteger(rows) && rows >= 1 && rows <= ${unit.batch})) {`,
+        `  throw new RangeError(\`rows must be a whole number from 1 to ${unit.batch}, not \${rows}\`);`,
+        "}",
       ],
-    },
+    }),
     call("step", "step"),
     call("evaluate", "evaluate"),
     call("predict", "predict"),
     ...entryNames(unit).map(({ fn, program }) => call(fn, program)),
     ...(dense ? [] : [placeDoc, compactDoc]),
     ...(written.every(([, t]) => liesAsRead(t)) ? [] : [spreadDoc]),
-    {
-      kind: "function",
+    functionDoc({
       name: "read",
       docs: [],
       parameters: [{ name: "name", type: "string" }],
       returnType: "Float32Array | Int32Array | Uint8Array",
-      statements: [
-        {
-          kind: "text",
-          lines: [
-            "switch (name) {",
-            ...table.flatMap(([name, t]) => [
-              `  case ${quote(name)}: // ${comment(typeText(t.type))}`,
-              `    return ${readText(t, unit.batch)};`,
-            ]),
-            "  default:",
-            "    throw new RangeError(`no tensor is called ${name}`);",
-            "}",
-          ],
-        },
+      lines: [
+        "switch (name) {",
+        ...table.flatMap(([name, t]) => [
+          `  case ${quote(name)}: // ${comment(typeText(t.type))}`,
+          `    return ${readText(t, unit.batch)};`,
+        ]),
+        "  default:",
+        "    throw new RangeError(`no tensor is called ${name}`);",
+        "}",
       ],
-    },
-    {
-      kind: "function",
+    }),
+    functionDoc({
       name: "write",
       docs: [],
       parameters: [
@@ -245,21 +227,15 @@ export function methods(unit: Unit, { members }: Emission): StatementDoc[] {
         { name: "values", type: "ArrayLike<number>" },
       ],
       returnType: "void",
-      statements: [
-        {
-          kind: "text",
-          lines: [
-            "switch (name) {",
-            ...written.flatMap(([name, t]) => [`  case ${quote(name)}:`, `    return ${writeText(t, unit.batch)};`]),
-            "  default:",
-            "    throw new RangeError(`no parameter or state is called ${name}`);",
-            "}",
-          ],
-        },
+      lines: [
+        "switch (name) {",
+        ...written.flatMap(([name, t]) => [`  case ${quote(name)}:`, `    return ${writeText(t, unit.batch)};`]),
+        "  default:",
+        "    throw new RangeError(`no parameter or state is called ${name}`);",
+        "}",
       ],
-    },
-    {
-      kind: "function",
+    }),
+    functionDoc({
       name: "fill",
       docs: [],
       parameters: [
@@ -270,16 +246,11 @@ export function methods(unit: Unit, { members }: Emission): StatementDoc[] {
         { name: "values", type: "ArrayLike<number>" },
       ],
       returnType: "void",
-      statements: [
-        {
-          kind: "text",
-          lines: [
-            "if (values.length !== size) throw new RangeError(`${name} has ${size} elements, not ${values.length}`);",
-            "view.set(values, offset);",
-          ],
-        },
+      lines: [
+        "if (values.length !== size) throw new RangeError(`${name} has ${size} elements, not ${values.length}`);",
+        "view.set(values, offset);",
       ],
-    },
+    }),
     {
       kind: "text",
       lines: [
@@ -332,60 +303,42 @@ const stridedParameters = [
   { name: "strides", type: "readonly number[]" },
 ];
 
-const placeDoc: StatementDoc = {
-  kind: "function",
+const placeDoc: StatementDoc = functionDoc({
   name: "placeOf",
   docs: ["Where element `i` of a tensor lies whose dimensions are spaced by `strides`."],
   parameters: [{ name: "i", type: "number" }, ...stridedParameters.slice(2)],
   returnType: "number",
-  statements: [
-    {
-      kind: "text",
-      lines: [
-        "let place = 0;",
-        "for (let d = sizes.length - 1; d >= 0; d--) {",
-        "  const size = sizes[d] ?? 1;",
-        "  place += (i % size) * (strides[d] ?? 0);",
-        "  i = Math.floor(i / size);",
-        "}",
-        "return place;",
-      ],
-    },
+  lines: [
+    "let place = 0;",
+    "for (let d = sizes.length - 1; d >= 0; d--) {",
+    "  const size = sizes[d] ?? 1;",
+    "  place += (i % size) * (strides[d] ?? 0);",
+    "  i = Math.floor(i / size);",
+    "}",
+    "return place;",
   ],
-};
+});
 
-const compactDoc: StatementDoc = {
-  kind: "function",
+const compactDoc: StatementDoc = functionDoc({
   name: "compact",
   docs: ["A tensor in its logical order, without gaps."],
   parameters: stridedParameters,
   returnType: "Float32Array | Int32Array | Uint8Array",
-  statements: [
-    {
-      kind: "text",
-      lines: [
-        "const packed = view.slice(0, sizes.reduce((a, b) => a * b, 1));",
-        "for (let i = 0; i < packed.length; i++) packed[i] = view[offset + placeOf(i, sizes, strides)] ?? 0;",
-        "return packed;",
-      ],
-    },
+  lines: [
+    "const packed = view.slice(0, sizes.reduce((a, b) => a * b, 1));",
+    "for (let i = 0; i < packed.length; i++) packed[i] = view[offset + placeOf(i, sizes, strides)] ?? 0;",
+    "return packed;",
   ],
-};
+});
 
-const spreadDoc: StatementDoc = {
-  kind: "function",
+const spreadDoc: StatementDoc = functionDoc({
   name: "spread",
   docs: ["Overwrites a tensor that does not lie in its logical order."],
   parameters: [...stridedParameters, { name: "name", type: "string" }, { name: "values", type: "ArrayLike<number>" }],
   returnType: "void",
-  statements: [
-    {
-      kind: "text",
-      lines: [
-        "const size = sizes.reduce((a, b) => a * b, 1);",
-        "if (values.length !== size) throw new RangeError(`${name} has ${size} elements, not ${values.length}`);",
-        "for (let i = 0; i < size; i++) view[offset + placeOf(i, sizes, strides)] = values[i] ?? 0;",
-      ],
-    },
+  lines: [
+    "const size = sizes.reduce((a, b) => a * b, 1);",
+    "if (values.length !== size) throw new RangeError(`${name} has ${size} elements, not ${values.length}`);",
+    "for (let i = 0; i < size; i++) view[offset + placeOf(i, sizes, strides)] = values[i] ?? 0;",
   ],
-};
+});

@@ -2,11 +2,9 @@
 import type { Graph } from "../../ir/graph.ts";
 import type { Module } from "../../ir/module.ts";
 import type { Manifest } from "../../runtime/library.ts";
-import type { ModuleDoc, StatementDoc } from "../module-doc.ts";
+import { type FunctionDoc, functionDoc, type ModuleDoc, type StatementDoc } from "../module-doc.ts";
 import { base64Constant, bytesOfBase64 } from "./base64.ts";
 import { quote } from "./text.ts";
-
-type FunctionDoc = Extract<StatementDoc, { readonly kind: "function" }>;
 
 const nothing: Graph = { nodes: [], outputs: new Map(), updates: [] };
 
@@ -48,25 +46,19 @@ export function withWeights(doc: ModuleDoc, manifest: Manifest, weights: Readonl
     return `trainer.write(${quote(name)}, new ${array}(bytes.slice(${from}, ${end}).buffer)); // ${(end - from) / width} numbers`;
   });
   const allocate = doc.statements.find((s) => s.kind === "function" && s.name === "create") as FunctionDoc;
-  const create: StatementDoc = {
-    kind: "function",
+  const create: StatementDoc = functionDoc({
     name: "create",
     exported: true,
     docs: ["The trained model, with its own memory."],
     parameters: allocate.parameters,
     returnType: "Trainer",
-    statements: [
-      {
-        kind: "text",
-        lines: [
-          "const trainer = allocate(options);",
-          `const bytes = ${bytesOfBase64("weights")};`,
-          ...reads,
-          "return trainer;",
-        ],
-      },
+    lines: [
+      "const trainer = allocate(options);",
+      `const bytes = ${bytesOfBase64("weights")};`,
+      ...reads,
+      "return trainer;",
     ],
-  };
+  });
   const statements = doc.statements.map((statement) =>
     statement === allocate
       ? { ...allocate, name: "allocate", exported: false, docs: ["The model with its own memory, not yet filled."] }

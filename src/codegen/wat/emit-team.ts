@@ -1,7 +1,7 @@
 // What an emitted library has where workers may take part: `work` for them, and for the trainer a way to call them and to end it.
 // Only what is rare is here; how threads are called and wait is WebAssembly.
 import type { Emission } from "../emission.ts";
-import type { StatementDoc } from "../module-doc.ts";
+import { functionDoc, type StatementDoc } from "../module-doc.ts";
 import { mostTold, teamWords } from "./team.ts";
 
 /** As elements of an Int32Array that begins where the team's words do. */
@@ -19,8 +19,7 @@ export const teamTop = (base: number, passed: readonly string[]): StatementDoc[]
     ],
     methods: [],
   },
-  {
-    kind: "function",
+  functionDoc({
     name: "work",
     exported: true,
     docs: [
@@ -28,60 +27,38 @@ export const teamTop = (base: number, passed: readonly string[]): StatementDoc[]
     ],
     parameters: [{ name: "team", type: "Team" }],
     returnType: "void",
-    statements: [
-      {
-        kind: "text",
-        lines: [
-          "const { module, memory } = team;",
-          "const words = wordsOf(memory);",
-          "let disband = () => {};",
-          "let joined = 0;",
-          "try {",
-          `  const programs = new WebAssembly.Instance(module, { env: { ${passed.join(", ")}, sleeps: 1 } }).exports;`,
-          "  disband = programs.disband;",
-          "  joined = 1;",
-          "  programs.work();",
-          "} catch (error) {",
-          "  tell(words, error);",
-          "  disband();",
-          "}",
-          `Atomics.sub(words, ${at("workers")}, joined);`,
-        ],
-      },
+    lines: [
+      "const { module, memory } = team;",
+      "const words = wordsOf(memory);",
+      "let disband = () => {};",
+      "let joined = 0;",
+      "try {",
+      `  const programs = new WebAssembly.Instance(module, { env: { ${passed.join(", ")}, sleeps: 1 } }).exports;`,
+      "  disband = programs.disband;",
+      "  joined = 1;",
+      "  programs.work();",
+      "} catch (error) {",
+      "  tell(words, error);",
+      "  disband();",
+      "}",
+      `Atomics.sub(words, ${at("workers")}, joined);`,
     ],
-  },
-  {
-    kind: "function",
+  }),
+  functionDoc({
     name: "wordsOf",
     docs: ["What threads tell each other."],
     parameters: [{ name: "memory", type: 'Team["memory"]' }],
     returnType: "Int32Array",
-    statements: [
-      { kind: "text", lines: [`return new Int32Array(memory.buffer, ${base}, ${at("text") + mostTold / 2});`] },
-    ],
-  },
-  {
-    kind: "function",
+    lines: [`return new Int32Array(memory.buffer, ${base}, ${at("text") + mostTold / 2});`],
+  }),
+  functionDoc({
     name: "maySleep",
     docs: ["1 where this thread may sleep while it waits; a page's own may not."],
     parameters: [{ name: "words", type: "Int32Array" }],
     returnType: "number",
-    statements: [
-      {
-        kind: "text",
-        lines: [
-          "try {",
-          `  Atomics.wait(words, ${at("ended")}, 0, 0);`,
-          "  return 1;",
-          "} catch {",
-          "  return 0;",
-          "}",
-        ],
-      },
-    ],
-  },
-  {
-    kind: "function",
+    lines: ["try {", `  Atomics.wait(words, ${at("ended")}, 0, 0);`, "  return 1;", "} catch {", "  return 0;", "}"],
+  }),
+  functionDoc({
     name: "tell",
     docs: ["Leaves to the trainer what failed in a worker; the first one counts."],
     parameters: [
@@ -89,26 +66,20 @@ export const teamTop = (base: number, passed: readonly string[]): StatementDoc[]
       { name: "error", type: "unknown" },
     ],
     returnType: "void",
-    statements: [
-      {
-        kind: "text",
-        lines: [
-          `if (Atomics.exchange(words, ${at("telling")}, 1) === 1) return;`,
-          "const { name, message = error, row } = Object(error);",
-          "const text = JSON.stringify({ name, message: `${message}`.slice(0, 400), row });",
-          `const place = new Uint16Array(words.buffer, words.byteOffset + ${teamWords.text}, ${mostTold});`,
-          "for (let i = 0; i < text.length; i++) place[i] = text.charCodeAt(i);",
-          `Atomics.store(words, ${at("told")}, text.length);`,
-        ],
-      },
+    lines: [
+      `if (Atomics.exchange(words, ${at("telling")}, 1) === 1) return;`,
+      "const { name, message = error, row } = Object(error);",
+      "const text = JSON.stringify({ name, message: `${message}`.slice(0, 400), row });",
+      `const place = new Uint16Array(words.buffer, words.byteOffset + ${teamWords.text}, ${mostTold});`,
+      "for (let i = 0; i < text.length; i++) place[i] = text.charCodeAt(i);",
+      `Atomics.store(words, ${at("told")}, text.length);`,
     ],
-  },
+  }),
 ];
 
 /** In `create`. */
 export const teamFunctions: readonly StatementDoc[] = [
-  {
-    kind: "function",
+  functionDoc({
     name: "together",
     docs: ["Runs a program on all threads. What fails in one of them ends the team."],
     parameters: [
@@ -116,58 +87,41 @@ export const teamFunctions: readonly StatementDoc[] = [
       { name: "rows", type: "number" },
     ],
     returnType: "void",
-    statements: [
-      {
-        kind: "text",
-        lines: [
-          "try {",
-          "  run(rows);",
-          "} catch (error) {",
-          "  disband();",
-          `  words[${at("told")}] = 0;`,
-          "  throw error;",
-          "}",
-          `if (words[${at("told")}] !== 0) failed();`,
-        ],
-      },
+    lines: [
+      "try {",
+      "  run(rows);",
+      "} catch (error) {",
+      "  disband();",
+      `  words[${at("told")}] = 0;`,
+      "  throw error;",
+      "}",
+      `if (words[${at("told")}] !== 0) failed();`,
     ],
-  },
-  {
-    kind: "function",
+  }),
+  functionDoc({
     name: "failed",
     docs: ["Throws what failed in a worker."],
     parameters: [],
     returnType: "void",
-    statements: [
-      {
-        kind: "text",
-        lines: [
-          "disband();",
-          `const text = new Uint16Array(arena, words.byteOffset + ${teamWords.text}, words[${at("told")}]);`,
-          "const { message, ...facts } = JSON.parse(String.fromCharCode(...text));",
-          `words[${at("told")}] = 0;`,
-          "throw Object.assign(new RangeError(message), facts);",
-        ],
-      },
+    lines: [
+      "disband();",
+      `const text = new Uint16Array(arena, words.byteOffset + ${teamWords.text}, words[${at("told")}]);`,
+      "const { message, ...facts } = JSON.parse(String.fromCharCode(...text));",
+      `words[${at("told")}] = 0;`,
+      "throw Object.assign(new RangeError(message), facts);",
     ],
-  },
-  {
-    kind: "function",
+  }),
+  functionDoc({
     name: "disband",
     docs: [],
     parameters: [],
     returnType: "void",
-    statements: [
-      {
-        kind: "text",
-        lines: [
-          "programs.disband();",
-          "// Each is at the end of a kernel soon.",
-          `while (Atomics.load(words, ${at("workers")}) > 0);`,
-        ],
-      },
+    lines: [
+      "programs.disband();",
+      "// Each is at the end of a kernel soon.",
+      `while (Atomics.load(words, ${at("workers")}) > 0);`,
     ],
-  },
+  }),
 ];
 
 export const teamMembers: Emission["members"] = [
