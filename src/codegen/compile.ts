@@ -67,8 +67,8 @@ export interface Unit {
 }
 
 const caps: Record<CompileOptions["target"], Caps> = {
-  ts: { lanes: 1, accumulators: 10 },
-  wasm: { lanes: 4, accumulators: 8 },
+  ts: { lanes: 1, sumsInF32: false, accumulators: 10 },
+  wasm: { lanes: 4, sumsInF32: true, accumulators: 8 },
 };
 
 /** Rows per call where nothing says more: a model without `train` and without N. */
@@ -179,7 +179,10 @@ interface Lowered {
 /** Every kernel as a procedure. Of kernels that will be one function, one is lowered, and the others are it at other addresses. */
 function lowerKernels(program: string, schedule: Schedule, batch: number, options: CompileOptions): Lowered[] {
   const names = new NameScope();
-  const context = loweringContext(schedule, batch, options.strictFloat ?? false);
+  const context = loweringContext(schedule, batch, {
+    strictFloat: options.strictFloat ?? false,
+    sumsInF32: caps[options.target].sumsInF32,
+  });
   const keys = schedule.kernels.map((kernel) => kernelKey(context, kernel));
   const counts = new Map<string, number>();
   for (const { text } of keys) counts.set(text, (counts.get(text) ?? 0) + 1);

@@ -70,7 +70,7 @@ class LayoutSearch {
     for (const m of free) setLayout(values, m, natural(m.shape, this.batch));
     const laidOut: Schedule = { ...schedule, values };
     // Who reads what does not depend on layouts, so one context serves all of them.
-    this.descend(loweringContext(laidOut, this.batch, false), values, free);
+    this.descend(loweringContext(laidOut, this.batch), values, free);
     return laidOut;
   }
 

@@ -30,9 +30,15 @@ export interface LoweringContext {
   readonly batch: number;
   /** A value kept in a variable is rounded as its store would be. */
   readonly strictFloat: boolean;
+  /** Sums are rounded at each term, not only when stored. */
+  readonly sumsInF32: boolean;
 }
 
-export function loweringContext(schedule: Schedule, batch: number, strictFloat: boolean): LoweringContext {
+export function loweringContext(
+  schedule: Schedule,
+  batch: number,
+  { strictFloat = false, sumsInF32 = false }: Partial<Pick<LoweringContext, "strictFloat" | "sumsInF32">> = {},
+): LoweringContext {
   const readers = new Map<ValueId, Set<Kernel>>();
   for (const kernel of schedule.kernels) {
     for (const value of kernel.stages.flatMap(readsOf)) {
@@ -40,7 +46,7 @@ export function loweringContext(schedule: Schedule, batch: number, strictFloat: 
       readers.set(owner, (readers.get(owner) ?? new Set()).add(kernel));
     }
   }
-  return { schedule, readers, batch, strictFloat };
+  return { schedule, readers, batch, strictFloat, sumsInF32 };
 }
 
 /** Values that live in a local variable only: made and read at the same point of a kernel's shared axes, wanted nowhere else. */

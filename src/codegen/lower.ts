@@ -1,7 +1,7 @@
 // Kernel + recipe -> loops. The one place that knows how an iteration space becomes nested loops: tiles and their tails,
 // accumulators, values shared by a tile. Knows no ops and prints nothing.
 import type { Axis, AxisId, Guard, ReduceOp, ValueId } from "../ir/stage.ts";
-import { type DType, isStatic } from "../ir/types.ts";
+import { type DType, dimAt, isStatic } from "../ir/types.ts";
 import { clip, clippable, identityOf, maxOf, minOf } from "./bounds.ts";
 import {
   constantIndex,
@@ -38,6 +38,7 @@ class Lowering {
   private readonly recipe: Recipe;
   private readonly batch: number;
   private readonly strictFloat: boolean;
+  private readonly sumsInF32: boolean;
   private readonly scalars: KernelScalars;
   private readonly part: Part | undefined;
 
@@ -47,6 +48,7 @@ class Lowering {
     this.recipe = recipe;
     this.batch = context.batch;
     this.strictFloat = context.strictFloat;
+    this.sumsInF32 = context.sumsInF32;
     this.scalars = new KernelScalars(context, kernel);
     const parted = kernel.stages[0]!.axes.find((axis) => axis.id === recipe.part);
     const { names } = this.scalars;
@@ -207,11 +209,14 @@ class Lowering {
         dtype: name === "at" ? "i32" : dtype,
         ...(this.scalars.lanes === undefined ? {} : { lanes: 4 }),
       }));
-    const accumulators = named(base);
-    const sides = across ? named(`${base}Lanes`).map((v): Variable => ({ ...v, lanes: 4 })) : [];
+    const sums = (name: string): Sums => ({
+      one: named(name),
+      four: across ? named(`${name}Lanes`).map((v): Variable => ({ ...v, lanes: 4 })) : [],
+    });
+    const total = sums(base);
     const winners = index ? named("at") : [];
     const declare = [
-      ...[...accumulators, ...sides].map((v) => declaration(v, identityOf(op, dtype))),
+      ...[...total.one, ...total.four].map((v) => declaration(v, identityOf(op, dtype))),
       ...winners.map((v) => declaration(v, 0)),
     ];
     const { guards, body } = clippable(
@@ -228,13 +233,17 @@ class Lowering {
       });
     const finish = (): Loop[] =>
       points.flatMap((p, i) => {
-        const result = index ? winners[i]! : accumulators[i]!;
+        const result = index ? winners[i]! : total.one[i]!;
         return this.finish(stage, p, stage.epilogue ? this.scalars.scalar(stage.epilogue, p, result) : result);
       });
-    let inner = (into: readonly Variable[]): Loop[] => (scans ? [...round(into), ...finish()] : round(into));
+    let inner = (into: Sums): Loop[] => {
+      const isWide = across !== undefined && this.scalars.lanes === across.id;
+      return [...round(isWide ? into.four : into.one), ...(scans ? finish() : [])];
+    };
     for (const axis of folded.toReversed()) {
-      const within = inner;
-      if (axis === across) inner = () => this.acrossLanes(axis, accumulators, sides, within);
+      const inBlocks = axis === folded[0] && axis !== across && this.isLongSum(stage, folded);
+      const within = inBlocks ? this.inBlocks(inner, sums) : inner;
+      if (axis === across) inner = (into) => this.acrossLanes(axis, () => within(into));
       else if (axis.id === stage.sparse?.axis)
         inner = (into) => overList(this.scalars, stage.sparse!, points[0]!, within(into));
       else {
@@ -250,28 +259,38 @@ class Lowering {
         };
       }
     }
-    const join = sides.map((side, i): Loop => {
+    const join = total.four.map((side, i): Loop => {
       const folding = foldOf(op);
-      const total: Scalar = { kind: "across", fn: folding, of: side };
-      return {
-        kind: "assign",
-        name: accumulators[i]!.name,
-        value: { kind: "call", fn: folding, dtype, args: [accumulators[i]!, total] },
-      };
+      const folded: Scalar = { kind: "across", fn: folding, of: side };
+      const { name } = total.one[i]!;
+      return { kind: "assign", name, value: { kind: "call", fn: folding, dtype, args: [total.one[i]!, folded] } };
     });
-    return [...declare, ...inner(accumulators), ...join, ...(scans ? [] : finish())];
+    return [...declare, ...inner(total), ...join, ...(scans ? [] : finish())];
+  }
+
+  /** Terms whose sum one float32 would round too often: each round of the outermost loop is summed by itself. */
+  private isLongSum(stage: PlacedStage, folded: readonly Axis[]): boolean {
+    const terms = folded.reduce((k, a) => k * dimAt(a.extent, this.batch), 1);
+    const { op, dtype } = stage.reduce!;
+    return this.sumsInF32 && folded.length > 1 && terms >= longSum && op === "add" && dtype === "f32" && !stage.sparse;
+  }
+
+  private inBlocks(inner: (into: Sums) => Loop[], sums: (name: string) => Sums): (into: Sums) => Loop[] {
+    return (into) => {
+      const part = sums("part");
+      const variables = (s: Sums): readonly Variable[] => [...s.one, ...s.four];
+      const added = variables(into).map((sum, i): Loop => {
+        const value = this.scalars.call("add", "f32", [sum, variables(part)[i]!]);
+        return { kind: "assign", name: sum.name, value };
+      });
+      return [...variables(part).map((v) => declaration(v, 0)), ...inner(part), ...added];
+    };
   }
 
   /** A folded axis along the lanes: four sums side by side, and one of the elements that are left. */
-  private acrossLanes(
-    axis: Axis,
-    accumulators: readonly Variable[],
-    sides: readonly Variable[],
-    inner: (into: readonly Variable[]) => Loop[],
-  ): Loop[] {
-    const round = (): Loop[] => inner(this.scalars.lanes === axis.id ? sides : accumulators);
+  private acrossLanes(axis: Axis, inner: () => Loop[]): Loop[] {
     const extent = axis.extent;
-    const loops = this.tiledLoop(axis, true, [new Map()], round);
+    const loops = this.tiledLoop(axis, true, [new Map()], inner);
     // Elements of a static rest come one by one: they go into one accumulator.
     if (isStatic(extent) && extent % 4 > 1) {
       const rest = loops.at(-1) as Extract<Loop, { kind: "for" }>;
@@ -358,6 +377,15 @@ class Lowering {
 /** How many neighbours along an axis one round computes. */
 const tileOf = ({ tiles }: Recipe, axis: AxisId, inLanes: boolean): number =>
   Math.max(tiles.get(axis) ?? 1, inLanes ? 4 : 1);
+
+/** So many terms are summed in blocks: a product of matrices rounds no less, but convolutions and long means would drift. */
+const longSum = 128;
+
+/** Accumulators of a tile: one number each, and four side by side where a sum lies along the lanes. */
+interface Sums {
+  readonly one: readonly Variable[];
+  readonly four: readonly Variable[];
+}
 
 type Variable = Extract<Scalar, { kind: "var" }>;
 

@@ -87,6 +87,8 @@ export interface Recipe {
 /** All that a pass may know of a target. */
 export interface Caps {
   readonly lanes: 1 | 4;
+  /** Arithmetic is float32 throughout; else float64, rounded when stored. */
+  readonly sumsInF32: boolean;
   /** How many accumulators a tile may hold. */
   readonly accumulators: number;
 }
