@@ -65,21 +65,25 @@ export function makeList(schedule: Schedule, scalars: KernelScalars, stage: Plac
   const length = scalars.place(stage.filter!.counts, places, point);
   const { value, body } = stage.filter!.beside;
   const beside = entryOf(scalars, value, places, point, count);
-  const test: Loop = {
-    kind: "if",
-    condition: scalars.scalar(stage.body, point),
-    body: [
-      { kind: "store", buffer: entry.buffer, at: entry.place, value: scalars.axis(scan.id), add: false },
-      { kind: "store", buffer: beside.buffer, at: beside.place, value: scalars.scalar(body, point), add: false },
-      { kind: "assign", name: count, value: nextOf(count) },
-    ],
-  };
+  const condition = scalars.scalar(stage.body, point);
+  const push: readonly Loop[] = [
+    { kind: "store", buffer: entry.buffer, at: entry.place, value: scalars.axis(scan.id), add: false },
+    { kind: "store", buffer: beside.buffer, at: beside.place, value: scalars.scalar(body, point), add: false },
+  ];
   const variable = scalars.variables.get(scan.id)!;
   const column = bytesInWords(schedule, stage);
   const loops =
     column === undefined
-      ? countedLoop(variable, scan.extent, [test])
-      : wordLoops(schedule, scalars, { column, places, variable, point, test });
+      ? countedLoop(variable, scan.extent, [
+          { kind: "if", condition, body: [...push, { kind: "assign", name: count, value: nextOf(count) }] },
+        ])
+      : wordLoops(schedule, scalars, {
+          column,
+          places,
+          variable,
+          point,
+          body: [...push, { kind: "assign", name: count, value: countedIf(counted, condition) }],
+        });
   return [
     { kind: "let", name: count, mutable: true, value: indexScalar(constantIndex(0)) },
     ...loops,
@@ -92,14 +96,17 @@ interface WordScan {
   readonly places: readonly Affine[];
   readonly variable: string;
   readonly point: Point;
-  readonly test: Loop;
+  readonly body: readonly Loop[];
 }
 
-/** Looks at the bytes of those words only that are not all zeros. */
+/**
+ * Looks at the bytes of those words only that are not all zeros. Half of these bytes are zeros in no order that a processor could
+ * foresee: all are written to the list, and the next one overwrites what is not counted.
+ */
 function wordLoops(
   schedule: Schedule,
   scalars: KernelScalars,
-  { column, places, variable, point, test }: WordScan,
+  { column, places, variable, point, body }: WordScan,
 ): Loop[] {
   const { shape } = schedule.values[column]!.type;
   const words = (shape.at(-1) as number) / 4;
@@ -128,7 +135,7 @@ function wordLoops(
           from: indexScalar(first),
           to: indexScalar({ ...first, const: 4 }),
           step: 1,
-          body: [test],
+          body,
         },
       ],
     },
@@ -168,5 +175,13 @@ export function transposeList(scalars: KernelScalars, stage: PlacedStage, point:
     ...countedLoop(scalars.variables.get(scan.id)!, scan.extent, overList(scalars, stage.sparse!, point, push)),
   ];
 }
+
+/** `count`, one more where the condition holds. */
+const countedIf = (count: Scalar, condition: Scalar): Scalar => ({
+  kind: "call",
+  fn: "add",
+  dtype: "i32",
+  args: [count, { kind: "call", fn: "cast", dtype: "i32", args: [condition] }],
+});
 
 const nextOf = (variable: string): Scalar => indexScalar({ const: 1, rows: 0, terms: [{ variable, mul: 1 }] });
