@@ -64,6 +64,7 @@ const oddLimit = 1.4;
 const jobGoals = [
   { job: "nnc train", what: "cpu", limit: 1.2, per: 1, unit: "s of CPU" },
   { job: "nnc train", what: "peakBytes", limit: 150, per: 1e6, unit: "MB" },
+  { job: "the built wasm trainer, whole run", what: "wall", limit: 0.45, per: 1, unit: "s" },
 ] as const;
 
 export interface Results {

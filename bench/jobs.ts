@@ -21,8 +21,8 @@ const cli = "dist/nnc.js";
 
 export function jobs(folder: string, dataDir: string | undefined, quick: boolean): JobRow[] {
   const times = quick ? 3 : 7;
-  const out = join(folder, "built");
-  mkdirSync(out, { recursive: true });
+  const [out, outWasm] = [join(folder, "built"), join(folder, "built-wasm")];
+  for (const path of [out, outWasm]) mkdirSync(path, { recursive: true });
   const env: Record<string, string> = dataDir === undefined ? {} : { NNC_DATA_DIR: dataDir };
   const node = (name: string, args: readonly string[]): JobRow =>
     measured(name, process.execPath, args, env, folder, times);
@@ -33,6 +33,8 @@ export function jobs(folder: string, dataDir: string | undefined, quick: boolean
     node(`nnc train ${logistic}`, [cli, "train", logistic]),
     node(`nnc build ${logistic}`, [cli, "build", logistic, "-o", out]),
     node("the built trainer, whole run", [join(out, "mnist_logistic.train.js")]),
+    node(`nnc build ${logistic} --target wasm`, [cli, "build", logistic, "--target", "wasm", "-o", outWasm]),
+    node("the built wasm trainer, whole run", [join(outWasm, "mnist_logistic.train.js")]),
     node("the built trainer, --help", [join(out, "mnist_logistic.train.js"), "--help"]),
   ];
   if (peersInstalled()) {

@@ -133,6 +133,17 @@ describe("columns", () => {
     expect(complaintOf(() => fill(Int32Array.of(0, 2), 2, into))).toContain("row 2 of f holds 7");
   });
 
+  test("a value amid rows that are copied at once is named by its own row", () => {
+    const pairs = bindColumn(
+      fileColumn({ label: "f", shape: [2] }, 5, fileOf(Uint8Array.of(0, 1, 2, 3, 4, 0, 1, 7, 3, 4)), "u8", 0),
+      column("target", "i32", [N, 2], 5),
+    );
+    const into = new Int32Array(10);
+    expect(complaintOf(() => pairs(Int32Array.of(1, 2, 3, 4), 4, into))).toContain("row 3 of f holds 7");
+    pairs(Int32Array.of(0, 1, 2, 4), 4, into);
+    expect([...into.subarray(0, 8)]).toEqual([0, 1, 2, 3, 4, 0, 3, 4]);
+  });
+
   test("whole numbers become i32, doubles stay", () => {
     expect(valuesFor("u16", 1)).toBeInstanceOf(Int32Array);
     expect(valuesFor("f64", 1)).toBeInstanceOf(Float64Array);
