@@ -111,9 +111,9 @@ test("the command line names the row of the data, and loses nothing", async () =
     "m.nn": model("i * 2").replace("batch = 4", 'batch = 4; data = csv("m.csv", x = 0:4, i = 4, y = 0:4)'),
   });
   writeFileSync(join(folder, "m.csv"), [0, 1, 2, 0, 1, 2, 3, 0].map((i) => `1,2,3,4,${i}\n`).join(""));
-  const argv = ["train", join(folder, "m.nn"), "--checkpoint", join(folder, "points"), "--every", "1steps"];
   for (const target of ["ts", "wasm"]) {
-    const { code, stderr } = await nnc([...argv, "--target", target]);
+    const points = ["--checkpoint", join(folder, `points-${target}`), "--every", "1steps"];
+    const { code, stderr } = await nnc(["train", join(folder, "m.nn"), ...points, "--target", target]);
     expect(stderr).toContain('error: the index 6 is none of 0 to 4, in row 6 of "m.csv", in step 2 [data/value]');
     expect(code).toBe(1);
   }
