@@ -129,7 +129,8 @@ export function expressionBuilder(
       if (ofLevel === level.power) {
         values.push(alone({ kind: "power", base: settle(left), exponent: value, span: whole }, left.start, right.end));
       } else if (ofLevel === level.compare) {
-        const op = token.image as CompareOp;
+        // By its kind: what was written may be misspelt.
+        const op = token.tokenType.PATTERN as CompareOp;
         const compare: Expr = { kind: "compare", op, left: settle(left), right: value, span: whole };
         values.push(alone(compare, left.start, right.end, level.compare));
       } else {
