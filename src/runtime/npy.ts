@@ -55,7 +55,7 @@ export function readNpyHeader(file: OpenFile): Npy {
 function checked(file: OpenFile, header: string, offset: number): Npy {
   // As numpy writes it. Each entry once, in any order.
   const entry =
-    /\s*(?:'descr'\s*:\s*'([^']*)'|'fortran_order'\s*:\s*(True|False)|'shape'\s*:\s*\(([\d\s,]*)\))\s*(,|(?=\}))/y;
+    /\s*(?:'descr'\s*:\s*'([^']*)'|'fortran_order'\s*:\s*(True|False)|'shape'\s*:\s*\(((?:\s*\d+\s*,)*(?:(?<=,)\s*\d+)?)\s*\))\s*(,|(?=\}))/y;
   const body = header.trim();
   let descr: string | undefined;
   let fortran: string | undefined;

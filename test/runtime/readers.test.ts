@@ -51,6 +51,13 @@ describe("npy", () => {
       4,
       "not numpy's dictionary",
     ],
+    [
+      "a size that is no tuple",
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (2), }",
+      8,
+      "not numpy's dictionary",
+    ],
+    ["a comma too many", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, ,), }", 8, "not numpy's dictionary"],
     ["negative sizes", "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,-1), }", 4, "not numpy's dictionary"],
   ])("refuses %s", (_, header, bytes, says) => {
     expect(complaintOf(() => readNpyHeader(fileOf(npyOf(header, new Uint8Array(bytes)))))).toContain(says);
