@@ -108,7 +108,7 @@ function kernelVerdicts({ ceilings, rows }: KernelResult): Verdict[] {
   return rows.flatMap((row) => {
     const found: Verdict[] = [];
     const wanted = kernelGoals.find((k) => k.target === row.target && k.kernels.test(row.name));
-    if (ceilings && wanted) {
+    if (wanted) {
       const share = row.speed / ceilings[wanted.ceiling];
       found.push(atLeast(`${row.target}: ${row.name}, share of the ${wanted.ceiling} ceiling`, share, wanted.share));
     }

@@ -15,7 +15,7 @@ export interface KernelRow {
 }
 
 export interface KernelResult {
-  readonly ceilings: Ceilings | undefined;
+  readonly ceilings: Ceilings;
   readonly rows: readonly KernelRow[];
 }
 

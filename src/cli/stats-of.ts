@@ -4,9 +4,12 @@ import { gzipSync } from "node:zlib";
 import type { Unit } from "../codegen/compile.ts";
 import { emitModule } from "../codegen/ts/emit.ts";
 import { printPlain } from "../codegen/ts/plain.ts";
-import { leastTime, measureCeiling } from "../inspect/ceiling.ts";
+import { assemble } from "../codegen/wat/assemble.ts";
+import { watText, watTextApart } from "../codegen/wat/module.ts";
+import { leastTime, measureCeiling, type Trial } from "../inspect/ceiling.ts";
 import { kernelCosts, programOf } from "../inspect/costs.ts";
 import { lifetimeText, memoryView } from "../inspect/memory-view.ts";
+import { instantiate, multiplyAdds } from "../inspect/multiply-adds.ts";
 import { type Profile, profiledText } from "../inspect/profile.ts";
 import { countAt } from "../ir/types.ts";
 import type { Io } from "../runtime/io.ts";
@@ -78,7 +81,8 @@ export async function measureUnit(model: string, unit: Unit, measured: Measured 
 }
 
 async function emittedSizes(unit: Unit): Promise<Stats["emitted"]> {
-  const text = printPlain(emitModule(unit, true), true);
+  const kernels = unit.target === "wasm" ? { wasm: await assemble(watText(unit)) } : {};
+  const text = printPlain(emitModule(unit, true, kernels), true);
   const { transform } = await import("esbuild");
   const { code } = await transform(text, { loader: "ts", minify: true, format: "esm" });
   return {
@@ -104,7 +108,8 @@ export async function profileUnit(unit: Unit, path: string, options: ProfileOpti
     ...(options.dataDir === undefined ? [] : [`--data-dir=${options.dataDir}`]),
     ...(options.batch === undefined ? [] : [`--batch=${options.batch}`]),
   ];
-  const text = profiledText(unit);
+  const wasm = unit.target === "wasm" ? await assemble(watTextApart(unit)) : undefined;
+  const text = profiledText(unit, wasm);
   const library = (await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`)) as Library & {
     readonly profile: Profile;
   };
@@ -115,12 +120,21 @@ export async function profileUnit(unit: Unit, path: string, options: ProfileOpti
   milliseconds.fill(0);
   calls.fill(0);
   for (let step = 0; step < options.steps; step++) run.next();
-  const ceiling = measureCeiling(() => performance.now());
+  const ceiling = measureCeiling(() => performance.now(), await arithmeticOf(unit.target));
   const kernels = kernelCosts(unit, shownProgram(unit)).map(({ flops, bytes }, k): KernelTime => {
     const each = milliseconds[k]! / calls[k]!;
     return { milliseconds: each, share: leastTime(ceiling, flops, bytes) / each };
   });
   return { steps: options.steps, data: plan.data.title, kernels, ...ceiling };
+}
+
+/** What a kernel of the target may do at best, one round after the other. */
+async function arithmeticOf(target: Unit["target"]): Promise<Trial | undefined> {
+  if (target === "ts") return undefined;
+  const { text, operations } = multiplyAdds("v128");
+  const run = instantiate(await assemble(text));
+  const rounds = 200;
+  return { operations: operations * rounds, run: () => run(rounds) };
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
@@ -151,7 +165,7 @@ export function statsText(facts: Stats, unit: Unit, width: number): string {
     ...(measured ? [(1000 * milliseconds).toFixed(1), percent(milliseconds / total), percent(share)] : []),
   ]);
   const timing = measured
-    ? `\nmeasured on ${grouped(measured.steps)} steps of ${measured.data}: ${(1000 * total).toFixed(1)} µs per step in kernels, as TypeScript.\n` +
+    ? `\nmeasured on ${grouped(measured.steps)} steps of ${measured.data}: ${(1000 * total).toFixed(1)} µs per step in kernels, as ${unit.target === "ts" ? "TypeScript" : "WebAssembly"}.\n` +
       `The ceiling of one thread here, now: ${(measured.flopsPerSecond / 1e9).toFixed(2)} Gflop/s from registers, ` +
       `${(measured.bytesPerSecond / 1e9).toFixed(1)} GB/s from memory. A kernel whose data lie in caches may pass it.\n`
     : "";

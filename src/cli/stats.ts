@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
 import { batchOption, type CodeOptions, dimOption, examples, wholeNumber, withCodeOptions } from "./options.ts";
+import { type Target, targetOption } from "./target.ts";
 
 interface StatsOptions extends CodeOptions {
   readonly dim: ReadonlyMap<string, number>;
@@ -11,6 +12,7 @@ interface StatsOptions extends CodeOptions {
   readonly dataDir?: string;
   readonly profile: boolean;
   readonly data?: string;
+  readonly target: Target;
   readonly steps: number;
 }
 
@@ -22,10 +24,14 @@ export const statsCommand = (cli: Cli, done: (code: number) => void): Command =>
     .option("--data <NAME>", "for --profile: another data set with the same columns, `digits` needs no files")
     .addOption(new Option("--steps <K>", "for --profile: steps to measure").argParser(wholeNumber).default(200))
     .addOption(new Option("--format <FORMAT>", "tables or data").choices(["text", "json"]).default("text"))
+    .addOption(targetOption("whose kernels are counted and measured").default("ts"))
     .addOption(dimOption())
     .addOption(batchOption("rows per step; else the model's `batch`"))
     .option("--data-dir <DIR>", "where files that the model names are looked up first")
-    .addHelpText("after", examples("nnc stats model.nn --batch 256", "nnc stats model.nn --profile --data digits"))
+    .addHelpText(
+      "after",
+      examples("nnc stats model.nn --batch 256", "nnc stats model.nn --profile --data digits --target wasm"),
+    )
     .action(async (file: string, options: StatsOptions) => done(await stats(file, options, cli)));
 
 async function stats(path: string, options: StatsOptions, cli: Cli): Promise<number> {

@@ -1,5 +1,5 @@
-// How fast this machine can be at best, measured here and now: multiply-adds from registers, and bytes from memory, in one thread
-// of JavaScript. What a kernel is held against.
+// How fast this machine can be at best, measured here and now: multiply-adds from registers, and bytes from memory, in one thread.
+// What a kernel is held against.
 
 export interface Ceiling {
   readonly flopsPerSecond: number;
@@ -10,8 +10,14 @@ export interface Ceiling {
 export const leastTime = ({ flopsPerSecond, bytesPerSecond }: Ceiling, flops: number, bytes: number): number =>
   1000 * Math.max(flops / flopsPerSecond, bytes / bytesPerSecond);
 
-/** The best of several short trials. */
-export function measureCeiling(now: () => number): Ceiling {
+/** A piece of work that does so many operations. */
+export interface Trial {
+  readonly operations: number;
+  run(): void;
+}
+
+/** The best of several short trials. `arithmetic`: multiply-adds as the kernels do them, unless they are JavaScript's numbers. */
+export function measureCeiling(now: () => number, arithmetic?: Trial): Ceiling {
   const best = (work: number, run: () => void): number => {
     run();
     let least = Number.POSITIVE_INFINITY;
@@ -25,7 +31,7 @@ export function measureCeiling(now: () => number): Ceiling {
   const rounds = 1_000_000;
   let kept = 0;
   // Eight sums at once: more than that no kernel holds in registers, fewer wait for one another.
-  const flopsPerSecond = best(16 * rounds, () => {
+  const scalars = (): void => {
     let [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7] as [
       number,
       number,
@@ -47,7 +53,9 @@ export function measureCeiling(now: () => number): Ceiling {
       h = h * 0.999 + 0.1;
     }
     kept += a + b + c + d + e + f + g + h;
-  });
+  };
+  const { operations, run } = arithmetic ?? { operations: 16 * rounds, run: scalars };
+  const flopsPerSecond = best(operations, run);
   // Larger than caches; read and written.
   const from = new Float32Array(8 * 1024 * 1024);
   const to = new Float32Array(from.length);

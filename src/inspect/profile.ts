@@ -10,12 +10,12 @@ export interface Profile {
   readonly calls: Float64Array;
 }
 
-/** JavaScript of the library, with `profile`. */
-export const profiledText = (unit: Unit): string => printPlain(profiledModule(unit), false);
+/** JavaScript of the library, with `profile`. `wasm`: for that target, the assembled text of `watTextApart`. */
+export const profiledText = (unit: Unit, wasm?: Uint8Array): string => printPlain(profiledModule(unit, wasm), false);
 
-export function profiledModule(unit: Unit): ModuleDoc {
+export function profiledModule(unit: Unit, wasm?: Uint8Array): ModuleDoc {
   const names = unit.kernels.calls.get("step")?.map(({ name }) => name) ?? [];
-  const { statements } = emitModule(unit, false);
+  const { statements } = emitModule(unit, false, { apart: true, ...(wasm ? { wasm } : {}) });
   return {
     statements: [...profileDocs(names.length), ...statements.map((statement) => withClocks(statement, names))],
   };
@@ -39,7 +39,7 @@ function withClocks(statement: StatementDoc, names: readonly string[]): Statemen
   }
   let next = 0;
   const clocked = (line: string): string[] => {
-    if (next >= names.length || !line.startsWith(`${names[next]}(`)) return [line];
+    if (next >= names.length || !line.replace(/^programs\./, "").startsWith(`${names[next]}(`)) return [line];
     const k = next++;
     const stop = `profile.milliseconds[${k}] += performance.now() - profile_start; profile.calls[${k}]++;`;
     return ["profile_start = performance.now();", line, stop];

@@ -28,7 +28,6 @@ test("kernels are held to a share of the ceiling, odd sizes to their neighbours"
     [0.3, 0.4, true, false],
     [2.5, 1.4, false, false],
   ]);
-  expect(verdicts({ races: [], kernels: { ceilings: undefined, rows } })).toHaveLength(1);
 });
 
 test("whole jobs are held to CPU and memory; a failed one is not judged", () => {

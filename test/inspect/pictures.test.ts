@@ -311,7 +311,7 @@ describe("nnc stats", () => {
     expect(matmul.flops).toBeLessThan(3.1 * 32 * 784 * 10);
   });
 
-  test("--profile measures every kernel of the step", async () => {
+  test.each(["ts", "wasm"])("--profile measures every kernel of the step: %s", async (target) => {
     const { code, stdout } = await nnc([
       "stats",
       logistic,
@@ -320,6 +320,8 @@ describe("nnc stats", () => {
       "digits",
       "--steps",
       "20",
+      "--target",
+      target,
       "--format",
       "json",
     ]);

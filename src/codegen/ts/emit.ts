@@ -13,11 +13,13 @@ import { comment, literal } from "./text.ts";
 export interface EmitOptions {
   /** For the target `wasm`: the assembled module. Without it, `create({ wasm })` takes a compiled one. */
   readonly wasm?: Uint8Array;
+  /** The caller of the kernels is JavaScript, whatever the target. */
+  readonly apart?: boolean;
 }
 
 const emissions: Record<CompileOptions["target"], (unit: Unit, options: EmitOptions) => Emission> = {
   ts: typescriptEmission,
-  wasm: (unit, { wasm }) => wasmEmission(unit, wasm),
+  wasm: (unit, { wasm, apart }) => wasmEmission(unit, wasm, apart ?? false),
 };
 
 /** The emitted library of a unit. `types: false` makes it for the plain JavaScript printer: helpers come without annotations. */

@@ -7,10 +7,10 @@ import { base64Constant, bytesOfBase64 } from "../ts/base64.ts";
 import { teamFunctions, teamMembers, teamTop } from "./emit-team.ts";
 import { importedFunctions } from "./functions.ts";
 import { memoryMap } from "./memory.ts";
-import { importsOf, watText } from "./module.ts";
+import { importsOf, kernelCalls, watText } from "./module.ts";
 
-/** `bytes`: the assembled module; without them `create` is given it compiled. */
-export function wasmEmission(unit: Unit, bytes: Uint8Array | undefined): Emission {
+/** `bytes`: the assembled module; without them `create` is given it compiled. `apart`: it is that of `watTextApart`. */
+export function wasmEmission(unit: Unit, bytes: Uint8Array | undefined, apart: boolean): Emission {
   const memory = memoryMap(unit);
   const imports = importsOf(watText(unit));
   const passed = ["memory", ...imports.map((name) => `${name}: ${importedFunctions.get(name)!}`)];
@@ -39,6 +39,12 @@ export function wasmEmission(unit: Unit, bytes: Uint8Array | undefined): Emissio
     kernels: () => [],
     calls: ({ name }) => {
       const run = `programs.${runName(name)}`;
+      if (apart) {
+        const each = kernelCalls(unit, memory, name).map(
+          (k) => `programs.${k.name}(${["N", ...k.places].join(", ")});`,
+        );
+        return [`${run}(N);`, ...each];
+      }
       return [team === undefined ? `${run}(N);` : `together(${run}, N);`];
     },
     members: team === undefined ? [] : teamMembers,

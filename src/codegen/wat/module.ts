@@ -20,17 +20,19 @@ import { linesOf } from "./text.ts";
 const texts = new WeakMap<Unit, string>();
 
 export function watText(unit: Unit): string {
-  const known = texts.get(unit) ?? printModule(unit);
+  const known = texts.get(unit) ?? printModule(unit, false);
   texts.set(unit, known);
   return known;
 }
 
-function printModule(unit: Unit): string {
+/** The same with each kernel exported, and programs that call none: their caller does (`kernelCalls`), and may look at a clock between. */
+export const watTextApart = (unit: Unit): string => printModule(unit, true);
+
+function printModule(unit: Unit, apart: boolean): string {
   const memory = memoryMap(unit);
   const called = new Set<string>();
-  const functions = new Map(unit.kernels.functions.map((f) => [f.name, f]));
-  const kernels = unit.kernels.functions.map((f) => kernelText(memory, f, called));
-  const programs = unit.programs.map((program) => programText(unit, memory, functions, program, called));
+  const kernels = unit.kernels.functions.map((f) => kernelText(memory, f, called, apart));
+  const programs = unit.programs.map((program) => programText(unit, memory, program, called, apart));
   const helpers = [...functionsFor(called).values()];
   const ofKind = (kind: string): string[] => helpers.filter((text) => text.startsWith(`(${kind} `));
   const [imports, globals] = [ofKind("import"), ofKind("global")];
@@ -86,7 +88,7 @@ function addressesOf(memory: MemoryMap, shared: SharedFunction): Map<string, (nu
   ]);
 }
 
-function kernelText(memory: MemoryMap, shared: SharedFunction, called: Set<string>): string {
+function kernelText(memory: MemoryMap, shared: SharedFunction, called: Set<string>, exported: boolean): string {
   const { procedure, bindings } = shared;
   const addresses = addressesOf(memory, shared);
   const bound = new Map<string, Binding>(
@@ -107,7 +109,7 @@ function kernelText(memory: MemoryMap, shared: SharedFunction, called: Set<strin
     ...kernelDocs(shared).map((line) => `;; ${line}`),
     ...places.map((line) => `;; ${plainText(line)}`),
     ...(naive.length > 0 ? [`;; ${naiveDoc}`, ...naive.map((line) => `;;   ${line}`)] : []),
-    `(func ${idOf(shared.name)} ${["N", ...partNames(procedure), ...parameters].map((name) => `(param $${name} i32)`).join(" ")}`,
+    `(func ${idOf(shared.name)} ${exported ? `(export "${shared.name}") ` : ""}${["N", ...partNames(procedure), ...parameters].map((name) => `(param $${name} i32)`).join(" ")}`,
     ...localLines(locals),
     `${texts
       .flatMap(linesOf)
@@ -132,23 +134,39 @@ function localLines(locals: readonly { readonly name: string; readonly type: str
   return lines;
 }
 
-function programText(
-  unit: Unit,
-  memory: MemoryMap,
-  functions: ReadonlyMap<string, SharedFunction>,
-  program: Unit["programs"][number],
-  called: Set<string>,
-): string {
-  const streams = streamLines(unit, memory, program);
-  if (streams.length > 0) called.add("stream");
-  const calls = unit.kernels.calls.get(program.name)!.map(({ name, args }): KernelText => {
+interface KernelCall {
+  readonly name: string;
+  readonly part: Part | undefined;
+  /** What it takes after N and its part: places in memory. */
+  readonly places: readonly number[];
+}
+
+/** The kernels of a program, in order. */
+export function kernelCalls(unit: Unit, memory: MemoryMap, program: string): KernelCall[] {
+  const functions = new Map(unit.kernels.functions.map((f) => [f.name, f]));
+  return unit.kernels.calls.get(program)!.map(({ name, args }) => {
     const shared = functions.get(name)!;
     const addresses = addressesOf(memory, shared);
     const varying = [...shared.bindings].filter(([, number]) => number === "argument").map(([head]) => head);
-    const places = args.map((arg, i) => `(i32.const ${addresses.get(varying[i]!)!(arg)})`);
-    const { part } = shared.procedure;
+    const places = args.map((arg, i) => addresses.get(varying[i]!)!(arg));
+    return { name, part: shared.procedure.part, places };
+  });
+}
+
+function programText(
+  unit: Unit,
+  memory: MemoryMap,
+  program: Unit["programs"][number],
+  called: Set<string>,
+  apart: boolean,
+): string {
+  const streams = streamLines(unit, memory, program);
+  if (streams.length > 0) called.add("stream");
+  const ownCalls = apart ? [] : kernelCalls(unit, memory, program.name);
+  const calls = ownCalls.map(({ name, part, places }): KernelText => {
     const within = part ? ["(local.get $from)", "(local.get $to)"] : [];
-    const text = ["(call", idOf(name), "(local.get $N)", ...within, ...places].join(" ");
+    const constants = places.map((place) => `(i32.const ${place})`);
+    const text = ["(call", idOf(name), "(local.get $N)", ...within, ...constants].join(" ");
     return part ? { text: `${text})`, part } : { text: `${text})` };
   });
   const summary = `;; ${programSummary(program.name)}`;
