@@ -8,7 +8,7 @@ export interface Limits {
   readonly maxNesting: number;
   /** Rounds of all loops together, and items of all ranges. */
   readonly maxRounds: number;
-  /** Operations of one graph. A thousand dense layers with Adam are 38,000. */
+  /** Operations of a step and of start values. A thousand dense layers with Adam are 46,000. */
   readonly maxNodes: number;
   /** Bytes of the one buffer that a program works in, and so of any tensor that is kept. */
   readonly maxArena: number;
@@ -66,7 +66,7 @@ export function withLimits(program: Command): Command {
   add("--max-source <BYTES>", "length of a model file", bytes, maxSource, "1MiB");
   add("--max-nesting <K>", `brackets within brackets, up to ${deepest}`, wholeUpTo(deepest), maxNesting, "100");
   add("--max-rounds <K>", "rounds of all loops together", count, maxRounds, "100000");
-  add("--max-nodes <K>", "operations of an unrolled program", count, maxNodes, "50000");
+  add("--max-nodes <K>", "operations of an unrolled program and its start values", count, maxNodes, "50000");
   add("--max-arena <BYTES>", "memory that a compiled program works in", bytes, maxArena, "2GiB");
   add("--max-output <BYTES>", "length of an emitted file", bytes, maxOutput, "64MiB");
   return program;

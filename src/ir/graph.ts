@@ -48,12 +48,20 @@ export type OpTable = ReadonlyMap<string, OpDef>;
 
 /** A text that is equal for equal attributes; -0, NaN and infinities are told apart. */
 export function attrsKey(attrs: Attrs): string {
-  const names = Object.keys(attrs);
-  if (names.length === 0) return "";
-  return names
-    .sort()
-    .map((name) => `${name}=${attrText(attrs[name]!)}`)
-    .join(";");
+  let key = "";
+  for (const name of inOrder(Object.keys(attrs))) key += `${key === "" ? "" : ";"}${name}=${attrText(attrs[name]!)}`;
+  return key;
+}
+
+/** Sorts a few names where they lie: `sort` takes memory for each call, and this runs for every node. */
+function inOrder(names: string[]): string[] {
+  for (let i = 1; i < names.length; i++) {
+    const name = names[i]!;
+    let at = i;
+    for (; at > 0 && names[at - 1]! > name; at--) names[at] = names[at - 1]!;
+    names[at] = name;
+  }
+  return names;
 }
 
 function attrText(value: AttrValue): string {

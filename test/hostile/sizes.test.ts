@@ -54,6 +54,8 @@ describe("within 2 s of processor time and 300 MB", () => {
     const { code, err, seconds, megabytes } = nnc(["build", model("big.nn", text), "-o", join(folder, "out")]);
     expect(err).not.toContain("internal error");
     expect(err, name).toContain(says);
+    // One limit met is enough to say no: nothing is evaluated after it, and no second one is told.
+    expect(err.match(/^error: /gm)?.length ?? 0, err).toBe(says === "" ? 0 : 1);
     expect(err.length).toBeLessThan(2000);
     expect(code).toBe(says === "" ? 0 : 1);
     // Two seconds on an idle machine; a busy one counts its waiting too.

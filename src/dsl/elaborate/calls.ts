@@ -89,7 +89,7 @@ interface Arranged {
 function arrange(
   site: CallSite,
   fn: string,
-  signature: string,
+  signatureOf: () => string,
   params: readonly ParamShape[],
   args: readonly FilledArg[],
 ): Arranged {
@@ -111,7 +111,12 @@ function arrange(
       if (param) given.set(param.name, arg);
       else if (takesRest) rest.push(arg);
       else {
-        const facts = { fn, most: open.length, given: args.filter(({ name }) => name === undefined).length, signature };
+        const facts = {
+          fn,
+          most: open.length,
+          given: args.filter(({ name }) => name === undefined).length,
+          signature: signatureOf(),
+        };
         refuse(diagnose(types, "type/too-many-arguments", arg.span, facts));
         break;
       }
@@ -128,20 +133,20 @@ function arrange(
         arg.name,
         params.filter(({ rest }) => !rest).map(({ name }) => name),
       );
-      const facts = { fn, name: arg.name, suggestion, signature };
+      const facts = { fn, name: arg.name, suggestion, signature: signatureOf() };
       refuse(diagnose(types, "type/unknown-argument", arg.nameSpan ?? arg.span, facts));
     }
   }
   const missing = params.filter(({ name, optional, rest }) => !optional && !rest && !given.has(name));
   if (missing.length > 0) {
-    const facts = { fn, missing: missing.map(({ name }) => `\`${name}\``).join(", "), signature };
+    const facts = { fn, missing: missing.map(({ name }) => `\`${name}\``).join(", "), signature: signatureOf() };
     refuse(diagnose(types, "type/missing-argument", site.span, facts));
   }
   return { given, rest, ...(training ? { training } : {}), isRight };
 }
 
 function callBuiltin(site: CallSite, builtin: Builtin, args: readonly FilledArg[]): Value {
-  const { given, rest, isRight } = arrange(site, builtin.name, builtin.signature, builtin.params, args);
+  const { given, rest, isRight } = arrange(site, builtin.name, () => builtin.signature, builtin.params, args);
   const poisoned = [...given.values(), ...rest].some(({ value }) => isPoisoned(value));
   if (!isRight || poisoned) return poison;
   return builtin.build(new BuiltinCall(site.frame, site.span, builtin.name, given, rest));
@@ -168,7 +173,7 @@ function callDeclared(
     const facts = { fn: decl.name.text, limit: session.limits.calls };
     return report(caller, diagnose(limitCodes, "limit/calls", site.span, facts));
   }
-  const arranged = arrange(site, decl.name.text, signatureText(decl), decl.params.map(isDeclared), args);
+  const arranged = arrange(site, decl.name.text, () => signatureText(decl), decl.params.map(isDeclared), args);
   const isModel = decl.kind === "model";
   const path = isModel ? [] : (callee.path ?? [...caller.path, segment(caller, site.hint, decl.name.text)]);
   const shared = isModel ? `model ${decl.name.text}` : callee.path ? `${callee.path.join(".")}` : undefined;
@@ -182,10 +187,9 @@ function callDeclared(
     training: trainingOf(site, arranged.training) ?? caller.training,
     frozen: caller.frozen || callee.frozen,
     use: shared === undefined ? caller.use : { of: shared, use: ++session.uses },
-    ...(caller.initShape ? { initShape: caller.initShape } : {}),
-    ...(caller.optimizer ? { optimizer: caller.optimizer } : {}),
+    initShape: caller.initShape,
+    optimizer: caller.optimizer,
     runs: new Map(),
-    unknownRuns: new Set(),
     gradTargets: gradTargetsOf(decl.body),
     counts: new Map(),
     rounds: "",

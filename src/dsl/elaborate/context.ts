@@ -31,6 +31,7 @@ export interface Limits extends ParseLimits {
   readonly calls: number;
   /** Rounds of all `for` loops together, and items of all ranges. */
   readonly rounds: number;
+  /** Of the graph of a step and of start values together. */
   readonly nodes: number;
   /** Bytes of one parameter, state or column. */
   readonly bytes: number;
@@ -40,7 +41,7 @@ export const defaultLimits: Limits = {
   ...defaultParseLimits,
   calls: 100,
   rounds: 100_000,
-  // A thousand dense layers with Adam are 38,000.
+  // A thousand dense layers with Adam are 46,000.
   nodes: 50_000,
   bytes: 2 ** 31,
 };
@@ -150,6 +151,10 @@ export class Session {
   nesting = 0;
   /** Rounds spent of `limits.rounds`. */
   rounds = 0;
+  /** Nodes of the graph that is built now, beside that of start values. */
+  built = 0;
+  /** A limit of what is expanded was met, and is reported: nothing more is evaluated, for this graph or another. */
+  exhausted = false;
   uses = 0;
   private readonly reported = new Set<string>();
 
@@ -179,6 +184,7 @@ export class Session {
   spend(frame: Frame, rounds: number, span: Span): boolean {
     this.rounds += rounds;
     if (this.rounds <= this.limits.rounds) return true;
+    this.exhausted = true;
     report(frame, diagnose(limitCodes, "limit/rounds", span, { limit: this.limits.rounds }));
     return false;
   }
@@ -202,8 +208,6 @@ export class Pass {
   readonly counts = new Map<string, number>();
   /** Whether bindings are noted for tools: once, in the first graph. */
   records = false;
-  /** The limit on nodes was met, and is reported: what would follow is not looked at. */
-  tooLarge = false;
 
   constructor(session: Session, role: Role, place: string, training: boolean) {
     this.session = session;
@@ -215,9 +219,12 @@ export class Pass {
 
   /** Whether the graph may still grow. */
   hasRoom(frame: Frame, span: Span): boolean {
-    if (this.builder.nodes.length < this.session.limits.nodes) return true;
-    if (!this.tooLarge) report(frame, diagnose(limitCodes, "limit/nodes", span, { limit: this.session.limits.nodes }));
-    this.tooLarge = true;
+    const { session } = this;
+    if (session.exhausted) return false;
+    if (this !== session.init) session.built = this.builder.nodes.length;
+    if (session.built + session.init.builder.nodes.length < session.limits.nodes) return true;
+    session.exhausted = true;
+    report(frame, diagnose(limitCodes, "limit/nodes", span, { limit: session.limits.nodes }));
     return false;
   }
 }
@@ -235,13 +242,16 @@ export interface Locals {
   readonly outer?: Locals;
 }
 
-/** One call. */
+/** The dimensions that a run stands for; unknown where a mistaken argument would have told: what needs them is not reported again. */
+export type Run = Shape | "unknown";
+
+/** One call. Each has all members, in this order: a file may make a hundred thousand, and engines are fast with objects of one form. */
 export interface Frame {
   readonly pass: Pass;
   readonly scope: FileScope;
   /** `linear`; for messages and for the path. */
   readonly name: string;
-  readonly caller?: { readonly frame: Frame; readonly span: Span };
+  readonly caller: { readonly frame: Frame; readonly span: Span } | undefined;
   readonly depth: number;
   readonly path: readonly string[];
   readonly training: boolean;
@@ -249,12 +259,10 @@ export interface Frame {
   readonly frozen: boolean;
   readonly use: Use;
   /** In a start value: the declared shape, which `shape()` gives. */
-  readonly initShape?: Shape;
-  readonly optimizer?: OptimizerSite;
+  readonly initShape: Shape | undefined;
+  readonly optimizer: OptimizerSite | undefined;
   /** What `..` and `..rest` stand for in this signature. */
-  readonly runs: Map<string, Shape>;
-  /** Runs that a mistaken argument would have told: what needs them is not reported again. */
-  readonly unknownRuns: Set<string>;
+  readonly runs: Map<string, Run>;
   /** Names that `grad` differentiates by: each is a variable of its own. */
   readonly gradTargets: ReadonlySet<string>;
   /** Calls so far of each function in this body, for `linear_0`. */
@@ -275,13 +283,15 @@ export const rootFrame = (
   pass,
   scope,
   name,
+  caller: undefined,
   depth: 0,
   path: [],
   training: pass.training,
   frozen: false,
   use: { of: owner, use: ++pass.session.uses },
+  initShape: undefined,
+  optimizer: undefined,
   runs: new Map(),
-  unknownRuns: new Set(),
   gradTargets,
   counts: new Map(),
   rounds: "",

@@ -48,7 +48,7 @@ const listDepthLimit = 64;
 
 /** The value of an expression. Kept slim, as all below: these frames are what deep nesting fills the stack with. */
 export function expression(frame: Frame, expr: Expr, hint?: Hint): Value {
-  if (!enter(frame, expr.span)) return poison;
+  if (frame.pass.session.exhausted || !enter(frame, expr.span)) return poison;
   const value = evaluate(frame, expr, hint);
   leave(frame);
   return value;
@@ -222,8 +222,8 @@ function listValue(frame: Frame, expr: Extract<Expr, { kind: "list" }>): Value {
 /** `..` in a list: the dimensions that `..` stands for in the signature. */
 function runItems(frame: Frame, span: Span): Value[] | undefined {
   const run = frame.runs.get("");
-  if (run) return run.map(sizeValue);
-  if (!frame.unknownRuns.has("")) report(frame, diagnose(types, "type/no-run", span, {}));
+  if (run && run !== "unknown") return run.map(sizeValue);
+  if (!run) report(frame, diagnose(types, "type/no-run", span, {}));
   return undefined;
 }
 
@@ -251,13 +251,14 @@ const indexItem = (frame: Frame, item: Item): IndexItem =>
 
 export function heldArgs(frame: Frame, args: readonly Arg[]): HeldArg[] {
   return args.map(({ name, value, span }) => {
-    const named = name ? { name: name.text, nameSpan: name.span } : {};
-    if (value.kind === "hole") return { ...named, value: "hole" as const, span };
+    const held = (given: Value | "hole", place: Span): HeldArg =>
+      name ? { name: name.text, nameSpan: name.span, value: given, span: place } : { value: given, span: place };
+    if (value.kind === "hole") return held("hole", span);
     if (value.kind === "rest") {
       const run = runItems(frame, value.span);
-      return { ...named, value: run ? list(run) : poison, span };
+      return held(run ? list(run) : poison, span);
     }
-    return { ...named, value: itemValue(frame, value), span: value.span };
+    return held(itemValue(frame, value), value.span);
   });
 }
 
@@ -266,7 +267,7 @@ export function heldArgs(frame: Frame, args: readonly Arg[]): HeldArg[] {
 function chain(frame: Frame, expr: Extract<Expr, { kind: "chain" }>): Value {
   let left: Operand = { value: expression(frame, expr.first), span: expr.first.span };
   for (const { op, value: right } of expr.rest) {
-    const span = { ...left.span, end: right.span.end };
+    const span = { source: left.span.source, start: left.span.start, end: right.span.end };
     const site = { frame, span };
     if (op === "and" || op === "or") {
       // Known truths decide early, as in Python.

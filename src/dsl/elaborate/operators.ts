@@ -89,6 +89,9 @@ function sizeArithmetic(op: ArithmeticOp, a: Value, b: Value): Value | undefined
   return undefined;
 }
 
+/** Of batch axes: not `k`, `m`, `n`, which the product itself has. */
+const letters = "abcdefghijlopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
 /** NumPy's `@`: batches broadcast, a vector on either side drops its axis. */
 function matmul(site: Site, left: Operand, right: Operand): Value {
   const nodes = promote(site, [left, right], "`@`", "i32");
@@ -124,7 +127,6 @@ function matmul(site: Site, left: Operand, right: Operand): Value {
   }
   // Batch axes are labelled from the right, so that they line up; an axis of 1 that must repeat is left out.
   const rank = Math.max(batchA.length, batchB.length);
-  const letters = [..."abcdefghijlopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"];
   if (rank > letters.length) return report(site.frame, diagnose(shapes, "shape/rank", site.span, { rank: rank + 2 }));
   let batch = "";
   let labelsA = "";

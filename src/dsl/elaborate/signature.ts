@@ -18,7 +18,7 @@ import type { Expr, Param, Size, Type } from "../ast.ts";
 import { lookUp } from "../resolve.ts";
 import { describe, isPoisoned, poison, sizeValue, tensorValue, type Value } from "../values.ts";
 import { asSize, dtypes, wholeNumber } from "./builtin.ts";
-import { type Frame, findLocal, report, shorten } from "./context.ts";
+import { type Frame, findLocal, type Run, report, shorten } from "./context.ts";
 import { cast, dtypeOf, factsOf, type Operand, shapeOf, standIn, toTensor } from "./make.ts";
 
 export interface WrittenType extends TensorType {
@@ -49,10 +49,10 @@ export function writtenType(frame: Frame, type: Type): WrittenType | undefined {
   for (const size of type.sizes) {
     if (size.kind === "run") {
       const run = frame.runs.get(size.name?.text ?? "");
-      if (run) shape.push(...run);
+      if (isShape(run)) shape.push(...run);
       else {
         complete = false;
-        if (frame.unknownRuns.has(size.name?.text ?? "")) continue;
+        if (run) continue;
         report(frame, diagnose(shapes, "shape/run-unknown", size.span, { text: textOf(size.span) }));
       }
       continue;
@@ -143,8 +143,10 @@ export function matchSignature(frame: Frame, bounds: readonly Bound[], inferring
 export function forgetSizes(frame: Frame, { type }: Param, inferring: boolean): void {
   if (type?.kind !== "tensor") return;
   for (const size of type.sizes) {
-    if (size.kind === "run") frame.unknownRuns.add(size.name?.text ?? "");
-    else if (size.kind === "name" && inferring && isInferred(frame, size.name)) {
+    if (size.kind === "run") {
+      const name = size.name?.text ?? "";
+      if (!frame.runs.has(name)) frame.runs.set(name, "unknown");
+    } else if (size.kind === "name" && inferring && isInferred(frame, size.name)) {
       frame.locals.names.set(size.name, { value: poison, span: size.span });
     }
   }
@@ -227,7 +229,7 @@ function solve(
   if (!paired.run) return undefined;
   const { name, dims } = paired.run;
   const known = frame.runs.get(name);
-  if (!known) frame.runs.set(name, dims);
+  if (!isShape(known)) frame.runs.set(name, dims);
   else if (!sameShape(known, dims)) {
     const text = (run: Shape): string => `[${run.map(dimText).join(", ")}]`;
     return { size: `..${name}`, expected: text(known), got: text(dims) };
@@ -277,11 +279,14 @@ function mismatch(
   return report(caller, diagnose(shapes, "shape/argument", operand.span, facts, places));
 }
 
+const isShape = (run: Run | undefined): run is Shape => run !== undefined && run !== "unknown";
+
 /** Checks a value against a written result type; a known number becomes a tensor. */
 export function checkResult(frame: Frame, what: string, type: Type, operand: Operand): Value {
   if (operand.value.kind === "poison") return poison;
   const free =
-    type.kind === "tensor" && type.sizes.some((size) => size.kind === "run" && !frame.runs.has(size.name?.text ?? ""));
+    type.kind === "tensor" &&
+    type.sizes.some((size) => size.kind === "run" && !isShape(frame.runs.get(size.name?.text ?? "")));
   const site = { frame, span: operand.span };
   if (free) return operand.value;
   const wanted = writtenType(frame, type);

@@ -149,7 +149,7 @@ function startValue(
     training: false,
     rounds: "",
     counts: new Map(),
-    ...(declared ? { initShape: declared.shape } : {}),
+    initShape: declared?.shape ?? frame.initShape,
   };
   const operand: Operand = {
     value: session.interpreter.expression(initFrame, statement.init),

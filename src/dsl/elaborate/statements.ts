@@ -116,7 +116,7 @@ function loop(frame: Frame, statement: Extract<Stmt, { kind: "for" }>): void {
       names: new Map([[statement.name.text, { value: member.value, span: statement.name.span }]]),
       outer: locals,
     };
-    if (frame.pass.tooLarge) break;
+    if (session.exhausted) break;
     frame.rounds = `${rounds}_${i}`;
     // A call keeps its count through the rounds, which tell it apart: `linear_0_0`, `linear_0_1`.
     frame.counts = new Map(counts);
