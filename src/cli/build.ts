@@ -1,7 +1,7 @@
 // `nnc build`: the model as TypeScript, as a bundled library with its types, and as a program that trains.
 import { join, relative } from "node:path";
 import { Command, Option } from "commander";
-import type { Io } from "../runtime/io.ts";
+import { ownPlace } from "../runtime/locate.ts";
 import { bytesText, UserError } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
@@ -88,7 +88,9 @@ async function build(path: string, options: BuildOptions, cli: Cli): Promise<num
     ...(weights ? { weights } : {}),
     nameOf: (source) => urlPath(relative(options.out, source.path)),
   });
-  writeAll(options.out, files, cli);
+  cli.files.writeTogether(
+    new Map([...files].map(([file, bytes]) => [ownPlace(options.out, file, cli.files), [bytes]])),
+  );
   if (options.format === "text") {
     for (const [file, bytes] of files) cli.print(`${join(options.out, file)}  ${bytesText(bytes.length)}\n`);
   }
@@ -97,9 +99,3 @@ async function build(path: string, options: BuildOptions, cli: Cli): Promise<num
 
 /** A path as a part of a URL: sources in maps are such. */
 const urlPath = (path: string): string => path.split(/[\\/]/).map(encodeURIComponent).join("/");
-
-function writeAll(folder: string, files: ReadonlyMap<string, Uint8Array>, io: Io): void {
-  // All of them can be written, before the first is.
-  for (const file of files.keys()) io.files.probe(join(folder, file));
-  for (const [file, bytes] of files) io.files.write(join(folder, file), [bytes]);
-}

@@ -59,7 +59,10 @@ async function fetchData(name: string, options: FetchOptions, cli: Cli): Promise
   }
   if (set.kind === "made") {
     const { imageFiles } = await import("./image-files.ts");
-    for (const [file, parts] of imageFiles(set)) cli.files.write(cli.files.join(folder, file), parts);
+    const { ownPlace } = await import("../runtime/locate.ts");
+    cli.files.writeTogether(
+      new Map(imageFiles(set).map(([file, parts]) => [ownPlace(folder, file, cli.files), parts])),
+    );
     cli.print(`${set.title} is in ${folder}: ${grouped(set.rows)} images drawn\n`);
     return exit.done;
   }

@@ -1,9 +1,9 @@
 // `nnc export`: the same model for another engine: a PyTorch program, or ONNX graphs.
-import { join } from "node:path";
 import { Command, Option } from "commander";
 import { type Diagnostic, diagnose } from "../base/diagnostic.ts";
 import { exporting } from "../base/diagnostics/export.ts";
 import type { Module } from "../ir/module.ts";
+import { ownPlace } from "../runtime/locate.ts";
 import { bytesText, quoted } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
@@ -73,7 +73,7 @@ async function exportModel(path: string, options: ExportOptions, cli: Cli): Prom
   const onSet = options.data === undefined ? module : onDataSet(module, options.data, dataSets);
   const made = options.to === "pytorch" ? await pyTorch(name, onSet, path) : await onnx(name, module, options, cli);
   if (!show(cli, made.diagnostics, options.format)) return exit.wrong;
-  const file = join(options.out, made.file);
+  const file = ownPlace(options.out, made.file, cli.files);
   cli.files.write(file, [made.bytes]);
   if (options.format === "text") cli.print(`${file}  ${bytesText(made.bytes.length)}\n`);
   return exit.done;

@@ -96,6 +96,10 @@ function sparingModels(files: Files): Files {
       spare(path);
       files.write(path, parts);
     },
+    writeTogether(all) {
+      for (const path of all.keys()) spare(path);
+      files.writeTogether(all);
+    },
     probe(path) {
       spare(path);
       files.probe(path);

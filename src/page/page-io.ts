@@ -33,6 +33,7 @@ export function pageIo(files: ReadonlyMap<string, Uint8Array>): Io {
       gunzip: () => undefined,
       sha256,
       write: noDisk,
+      writeTogether: noDisk,
       probe: noDisk,
       log: noDisk,
       remove: noDisk,

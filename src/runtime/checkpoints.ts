@@ -2,7 +2,7 @@
 // run takes the same steps to the last bit.
 import { encodeCheckpoint, identityOf, restoreCheckpoint } from "./checkpoint-file.ts";
 import type { Io } from "./io.ts";
-import { openGiven } from "./locate.ts";
+import { openGiven, ownPlace } from "./locate.ts";
 import type { Run } from "./run.ts";
 import { quoted, UserError } from "./user-error.ts";
 
@@ -37,7 +37,7 @@ export class Checkpoints {
       );
     }
     // Found out now, not after hours.
-    io.files.probe(io.files.join(folder, nameOf(0)));
+    io.files.probe(ownPlace(folder, nameOf(0), io.files));
   }
 
   /** Names of checkpoints, newest first. */
@@ -67,7 +67,7 @@ export class Checkpoints {
     this.triedAtStep = run.step;
     this.epochsSince = 0;
     try {
-      io.files.write(io.files.join(folder, nameOf(run.step)), encodeCheckpoint(run, this.identity, this.marks()));
+      io.files.write(ownPlace(folder, nameOf(run.step), io.files), encodeCheckpoint(run, this.identity, this.marks()));
       this.writtenAtStep = run.step;
       for (const name of this.names().slice(run.plan.options.keep)) io.files.remove(io.files.join(folder, name));
       return undefined;

@@ -1,20 +1,11 @@
 // Fetches the files of a public data set: mirrors in order, resumable, proven by hash, then put in place at once.
 // Node only, and no part of trainers: `nnc data fetch` calls it.
-import {
-  closeSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { FileSet, Part } from "./data-set.ts";
 import { limits } from "./limits.ts";
 import { nodeFiles } from "./node-files.ts";
+import { makeFolder, told, writeAll } from "./node-writing.ts";
 import { readProven } from "./sets.ts";
 import { bytesText, quoted, UserError } from "./user-error.ts";
 
@@ -45,7 +36,7 @@ export interface FetchResult {
 }
 
 export async function fetchSet(set: FileSet, options: FetchOptions): Promise<FetchResult> {
-  mkdirSync(options.folder, { recursive: true });
+  makeFolder(options.folder);
   const fetched: string[] = [];
   const present: string[] = [];
   for (const part of set.parts) {
@@ -84,9 +75,11 @@ async function fetchFile(set: FileSet, part: Part, k: number, path: string, opti
           options.progress?.({ file: name, mirror, bytes, total }),
         );
         readProven(set, part, k, partial, nodeFiles);
-        renameSync(partial, path);
+        told(path, () => renameSync(partial, path));
         return;
       } catch (error) {
+        // No other mirror has a disk with more room.
+        if (error instanceof UserError && error.code === "file/unwritable") throw error;
         const what = error instanceof Error ? reasonOf(error) : String(error);
         const unsound = error instanceof UserError;
         if (unsound) rmSync(partial, { force: true });
@@ -134,9 +127,8 @@ async function download(
     const length = Number(response.headers.get("content-length") ?? Number.NaN);
     let bytes = resumed ? have : 0;
     const total = Number.isFinite(length) ? bytes + length : undefined;
-    const fd = openSync(partial, resumed ? "a" : "w");
+    const fd = told(partial, () => openSync(partial, resumed ? "a" : "w"));
     try {
-      if (!resumed) ftruncateSync(fd, 0);
       for await (const chunk of response.body) {
         clearTimeout(timer);
         timer = setTimeout(() => stopper.abort(), quiet);
@@ -146,10 +138,10 @@ async function download(
             "file/too-large",
             `it is longer than the limit download of ${bytesText(limits.download)}`,
           );
-        for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done, chunk.length - done);
+        told(partial, () => writeAll(fd, chunk));
         progress(bytes, total);
       }
-      fsyncSync(fd);
+      told(partial, () => fsyncSync(fd));
     } finally {
       closeSync(fd);
     }

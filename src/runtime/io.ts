@@ -26,7 +26,7 @@ export interface Files {
   /** The path without links, or undefined where there is nothing. */
   realPath(path: string): string | undefined;
   join(folder: string, name: string): string;
-  /** Names in a folder; empty where there is none. */
+  /** Names in a folder; empty where there is none. An error where it may not be looked into. */
   list(folder: string): readonly string[];
   /** The first bytes of what `packed` holds, `limit` at most; undefined where it is no gzip stream. */
   gunzipStart(packed: Uint8Array, limit: number): Uint8Array | undefined;
@@ -38,6 +38,8 @@ export interface Files {
    * folders.
    */
   write(path: string, parts: readonly Uint8Array[]): void;
+  /** Several files in this way: all are on disk before the first takes its place. */
+  writeTogether(files: ReadonlyMap<string, readonly Uint8Array[]>): void;
   /** An error where `path` could not be written later. */
   probe(path: string): void;
   /** Opens a log for writing after its first `keep` lines (0: anew); lines are buffered. */

@@ -1,6 +1,6 @@
 // Finds the files that a model file names: below --data-dir where given, else below the model's own folder, and
 // nowhere else.
-import type { Io, OpenFile } from "./io.ts";
+import type { Files, Io, OpenFile } from "./io.ts";
 import { quoted, UserError } from "./user-error.ts";
 
 export interface Places {
@@ -28,9 +28,7 @@ export function locate(name: string, places: Places): string {
   for (const folder of folders) {
     const real = files.realPath(files.join(folder, name));
     if (real === undefined) continue;
-    const root = files.realPath(folder)!;
-    const inside = root.endsWith("/") ? root : `${root}/`;
-    if (!real.replaceAll("\\", "/").startsWith(inside.replaceAll("\\", "/"))) {
+    if (!isBelow(real, files.realPath(folder)!)) {
       throw new UserError(
         "file/outside",
         `${quoted(name)} is a link to a file outside ${quoted(folder)}`,
@@ -40,6 +38,24 @@ export function locate(name: string, places: Places): string {
     return files.join(folder, name);
   }
   throw missing(name, folders);
+}
+
+/** Both without links. */
+function isBelow(path: string, folder: string): boolean {
+  const inside = folder.replaceAll("\\", "/").replace(/\/?$/, "/");
+  return path.replaceAll("\\", "/").startsWith(inside);
+}
+
+/** The path of a file that we name ourselves in a folder that the command line names: it may not be a link that leads out. */
+export function ownPlace(folder: string, name: string, files: Files): string {
+  const path = files.join(folder, name);
+  const real = files.realPath(path);
+  if (real === undefined || isBelow(real, files.realPath(folder)!)) return path;
+  throw new UserError(
+    "file/outside",
+    `${quoted(path)} is a link to a file outside ${quoted(folder)}`,
+    "Remove the link, or name another folder.",
+  );
 }
 
 /** Opens a file that a model file names. */

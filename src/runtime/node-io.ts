@@ -1,9 +1,10 @@
-// Node's surroundings for the runtime: terminal, clock, signals. The only file besides node-files.ts that knows Node.
+// Node's surroundings for the runtime: terminal, clock, signals. Files stand in node-files.ts and node-writing.ts.
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { reasonOf } from "./file-faults.ts";
 import type { Io } from "./io.ts";
-import { nodeFiles, reasonOf } from "./node-files.ts";
+import { nodeFiles } from "./node-files.ts";
 
 export { isMainThread } from "node:worker_threads";
 

@@ -26,12 +26,22 @@ export function findSet(set: FileSet, places: Places): string | undefined {
   const name = set.parts[0]!.files[0]!.name;
   for (const folder of foldersOf(places)) {
     for (const candidate of [files.join(folder, set.name), folder]) {
-      const names = files.list(candidate);
+      const names = folder === places.io.cache ? listed(candidate, files) : files.list(candidate);
       // Files in the cache lie in the set's own folder: those of two sets have the same names.
       if (candidate !== places.io.cache && (names.includes(name) || names.includes(`${name}.gz`))) return candidate;
     }
   }
   return undefined;
+}
+
+/** The cache may be another user's: nobody named it. */
+function listed(folder: string, files: Files): readonly string[] {
+  try {
+    return files.list(folder);
+  } catch (error) {
+    if (error instanceof UserError) return [];
+    throw error;
+  }
 }
 
 export const openSet: Opener = (request) => {

@@ -1,7 +1,17 @@
 // What a careless or malicious user does around the compiler: paths that are devices or models, folders that are taken, full disks,
 // pages of other sites that ask for the explorer's.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -18,6 +28,9 @@ const model = `model net(x: [N, 784]) -> [N, 10] {
 loss(out, target: class[N] < 10) = cross_entropy(out, target)
 train { data = digits(train = 0:40); batch = 10; optimizer = sgd(lr = 0.1) }
 `;
+
+const atHome = folderWith({ "net.nn": model });
+const { program, nnc: start } = await meteredProgram(atHome);
 
 describe("where results are written", () => {
   test("a model file is no place for them", async () => {
@@ -63,6 +76,79 @@ describe("where results are written", () => {
     expect(read).toBe("all of it");
     expect(lstatSync(pipe).isFIFO()).toBe(true);
     expect(readdirSync(folder)).toEqual(["pipe"]);
+  });
+
+  test("what a process of our number left behind is in nobody's way", () => {
+    const folder = folderWith({});
+    const path = join(folder, "file");
+    nodeFiles.write(path, [Buffer.from("old")]);
+    const left = Array.from({ length: 300 }, (_, k) => `file.${process.pid}.${k}.tmp`);
+    for (const name of left) writeFileSync(join(folder, name), "half");
+    nodeFiles.probe(path);
+    nodeFiles.write(path, [Buffer.from("new")]);
+    expect(readFileSync(path, "utf8")).toBe("new");
+    expect(readdirSync(folder)).toHaveLength(301);
+  });
+
+  test("a file keeps its rights, and one that is protected stays as it is", () => {
+    const path = join(folderWith({ file: "old" }), "file");
+    chmodSync(path, 0o600);
+    nodeFiles.write(path, [Buffer.from("new")]);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    // To root, nothing is protected.
+    if (process.getuid?.() === 0) return;
+    chmodSync(path, 0o400);
+    for (const write of [() => nodeFiles.write(path, []), () => nodeFiles.probe(path)])
+      expect(write).toThrow("permission denied");
+    expect(readFileSync(path, "utf8")).toBe("new");
+  });
+
+  test("a link in the folder of the results leads nowhere else", async () => {
+    for (const [name, ...argv] of [
+      ["net.js", "build", "net.nn", "-o", "out"],
+      ["net.py", "export", "net.nn", "--to", "pytorch", "-o", "out"],
+      ["t10k-labels-idx1-ubyte", "data", "fetch", "digits", "--data-dir", "out"],
+      ["step-0000000000.safetensors", "train", "net.nn", "--checkpoint", "out"],
+    ] as const) {
+      const folder = folderWith({ "net.nn": model, canary: "sings" });
+      mkdirSync(join(folder, "out"));
+      symlinkSync(join("..", "canary"), join(folder, "out", name));
+      // Checkpoints are begun anew in an empty folder only.
+      const words = name.startsWith("step") ? [...argv, "--resume"] : argv;
+      const { code, stderr } = await nnc(
+        words.map((word) => (/^(net\.nn|out)$/.test(word) ? join(folder, word) : word)),
+      );
+      expect(stderr).toMatch(/^error: ".*" is a link to a file outside ".*out" \[file\/outside\]$/m);
+      expect(code).toBe(1);
+      expect(readFileSync(join(folder, "canary"), "utf8")).toBe("sings");
+      expect(readdirSync(join(folder, "out"))).toEqual([name]);
+    }
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("a place that cannot be written is refused, and nothing hangs", () => {
+  const folder = folderWith({ "net.nn": model });
+  spawnSync("mkfifo", [join(folder, "pipe")]);
+
+  test.each([
+    ["build", "net.nn", "-o", "/proc/none"],
+    ["train", "net.nn", "--save", "/proc/none/a/b"],
+    ["train", "net.nn", "--log", "/proc/none/a"],
+    ["train", "net.nn", "--report", "/proc/none/a"],
+    ["train", "net.nn", "--checkpoint", "/proc/none"],
+    ["explore", "net.nn", "--out", "/proc/none/a.html"],
+    ["export", "net.nn", "--to", "onnx", "-o", "/proc/none"],
+    ["data", "fetch", "digits", "--data-dir", "/proc/none"],
+    ["data", "fetch", "mnist", "--data-dir", "/proc/none"],
+    ["data", "fetch", "mnist", "--data-dir", "net.nn"],
+    ["train", "net.nn", "--checkpoint", "net.nn"],
+    ["train", "net.nn", "--log", "pipe"],
+    ["build", "net.nn", "-o", "pipe"],
+  ])("%s %s %s %s", (...argv) => {
+    const { code, err } = start(argv.map((word) => (/^(net\.nn|pipe)$/.test(word) ? join(folder, word) : word)));
+    expect(err).toMatch(/^error: cannot write ".*": .* \[file\/unwritable\]\nhelp: .*\n\n?$/);
+    expect(code).toBe(1);
+    expect(readdirSync(folder).sort()).toEqual(["net.nn", "pipe"]);
   });
 });
 
@@ -113,13 +199,11 @@ describe("a folder of checkpoints", () => {
   });
 });
 
-describe.skipIf(!existsSync("/dev/full"))("a full disk", async () => {
-  const folder = folderWith({ "net.nn": model });
-  const { program } = await meteredProgram(folder);
+describe.skipIf(!existsSync("/dev/full"))("a full disk", () => {
   const shell = (command: string) =>
     spawnSync("bash", ["-c", command.replace("nnc", `"${process.execPath}" "${program}"`)], {
       encoding: "utf8",
-      cwd: folder,
+      cwd: atHome,
     });
 
   test("behind what is printed: told once, and a run goes on to its end", () => {
@@ -129,7 +213,7 @@ describe.skipIf(!existsSync("/dev/full"))("a full disk", async () => {
     const trained = shell("nnc train net.nn --save kept.safetensors > /dev/full");
     expect(trained.stderr).toBe("error: what is printed gets lost: the disk is full\n");
     expect(trained.status).toBe(1);
-    expect(existsSync(join(folder, "kept.safetensors"))).toBe(true);
+    expect(existsSync(join(atHome, "kept.safetensors"))).toBe(true);
     expect(shell("nnc check none.nn 2> /dev/full").status).toBe(1);
   });
 

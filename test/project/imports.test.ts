@@ -42,7 +42,9 @@ const packages = new Map<string, readonly RegExp[]>([
 ]);
 
 /** The runtime's files that know Node; the rest runs in a browser's worker too. */
-const nodeFiles = ["node-io.ts", "node-files.ts", "kernels-file.ts", "fetch.ts"].map((file) => `src/runtime/${file}`);
+const nodeFiles = ["node-io.ts", "node-files.ts", "node-writing.ts", "kernels-file.ts", "fetch.ts"].map(
+  (file) => `src/runtime/${file}`,
+);
 
 interface Import {
   readonly file: string;
