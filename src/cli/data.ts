@@ -1,6 +1,6 @@
 // `nnc data`: fetches public data sets, and tells what data files hold.
 import { Command } from "commander";
-import { visible } from "../base/frame.ts";
+import { shorten, visible } from "../base/frame.ts";
 import { suggest } from "../base/suggest.ts";
 import { bytesText, count, grouped, quoted } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
@@ -107,7 +107,15 @@ async function info(files: readonly string[], options: { readonly json?: true },
       ],
       ["zeros", zeros === undefined ? undefined : `${(zeros * 100).toFixed(1)} %`],
       ["characters", characters === undefined ? undefined : `${grouped(characters)} different`],
-      ["names", names?.length ? names.slice(0, 50).map(visible).join(", ") : undefined],
+      [
+        "names",
+        names?.length
+          ? names
+              .slice(0, 50)
+              .map((name) => visible(shorten(name, 80)))
+              .join(", ")
+          : undefined,
+      ],
     ];
     cli.print(`${visible(file.path)}\n`);
     cli.print(tableText(facts.flatMap(([label, text]) => (text === undefined ? [] : [["", label, text]]))));

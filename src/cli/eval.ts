@@ -66,7 +66,7 @@ async function evaluateFile(path: string, options: EvalOptions, cli: Cli): Promi
   });
   if (!show(cli, diagnostics, options.format) || !module) return exit.wrong;
   const task = evaluation.evaluationOf(module, grads);
-  const bound = evaluation.bindTensors(task, readTensors(options.inputs, cli));
+  const bound = evaluation.bindTensors(task, readTensors(options.inputs, cli), cli.limits.maxArena);
   const faults = [...evaluation.taskFaults(module, grads), ...bound.faults];
   if (faults.length > 0) {
     show(cli, faults.slice(0, evaluation.shownFaults), options.format);

@@ -1,6 +1,7 @@
 // One evaluation of a model on given tensors: what is asked for, whether the tensors fit, and the answer of the interpreter.
 import { type Diagnostic, diagnose } from "../base/diagnostic.ts";
 import { evaluation as catalogue } from "../base/diagnostics/evaluation.ts";
+import { limits as limitCodes } from "../base/diagnostics/limits.ts";
 import { suggest } from "../base/suggest.ts";
 import { type Graph, rebuild } from "../ir/graph.ts";
 import { interpret, loadName } from "../ir/interpret.ts";
@@ -83,8 +84,12 @@ interface Wanted {
   readonly classes?: number;
 }
 
-/** Checks the given tensors against the model: names, shapes, types, values; N comes from them. */
-export function bindTensors({ module }: Evaluation, given: ReadonlyMap<string, GivenTensor>): Bound {
+/** Checks the given tensors against the model: names, shapes, sizes, types, values; N comes from them. */
+export function bindTensors(
+  { module }: Evaluation,
+  given: ReadonlyMap<string, GivenTensor>,
+  maxArena = Number.POSITIVE_INFINITY,
+): Bound {
   const columns: Wanted[] = module.columns.map(({ name, type, role, classes }) => ({
     name,
     type,
@@ -112,7 +117,8 @@ export function bindTensors({ module }: Evaluation, given: ReadonlyMap<string, G
       continue;
     }
     const count = rowsOf(each.type, tensor.shape);
-    const wrong = count === undefined ? wrongShape(each, tensor) : wrongType(each, tensor);
+    const wrong =
+      count === undefined ? wrongShape(each, tensor) : (tooLarge(each, tensor, maxArena) ?? wrongType(each, tensor));
     if (wrong) faults.push(wrong);
     else if (count !== "any" && count !== undefined) {
       rows ??= { of: each.name, count };
@@ -123,7 +129,9 @@ export function bindTensors({ module }: Evaluation, given: ReadonlyMap<string, G
     }
   }
   const valuesOf = (list: readonly Wanted[]) =>
-    new Map(list.flatMap(({ name }) => (given.has(name) ? [[name, given.get(name)!.values] as const] : [])));
+    faults.length > 0
+      ? new Map<string, ArrayLike<number>>()
+      : new Map(list.flatMap(({ name }) => (given.has(name) ? [[name, given.get(name)!.values] as const] : [])));
   return { faults, rows: rows?.count ?? 1, columns: valuesOf(columns), slots: valuesOf(slots) };
 }
 
@@ -146,6 +154,13 @@ function rowsOf(type: TensorType, shape: readonly number[]): number | "any" | un
 
 const wrongShape = ({ name, what, type }: Wanted, { shape }: GivenTensor): Diagnostic =>
   diagnose(catalogue, "eval/shape", undefined, { name, what, type: typeText(type), got: shapeText(shape) });
+
+/** Told before its numbers are read. */
+function tooLarge({ name }: Wanted, { dtype, shape }: GivenTensor, limit: number): Diagnostic | undefined {
+  const bytes = shape.reduce((product, size) => product * size, 4);
+  const type = `${dtype}${shapeText(shape)}`;
+  return bytes > limit ? diagnose(limitCodes, "limit/size", undefined, { name, type, bytes, limit }) : undefined;
+}
 
 function wrongType({ name, what, type, classes }: Wanted, { dtype, values }: GivenTensor): Diagnostic | undefined {
   const isFloat = /^B?F/.test(dtype) && dtype !== "BOOL";

@@ -19,20 +19,21 @@ export const fmtCommand = (cli: Cli, done: (code: number) => void): Command =>
     .action(async (files: readonly string[], options: FmtOptions) => done(await fmt(files, options, cli)));
 
 async function fmt(files: readonly string[], options: FmtOptions, cli: Cli): Promise<number> {
-  const [{ readSource }, { parse }, { format }] = await Promise.all([
+  const [{ parseLimitsOf, readSource }, { parse }, { format }] = await Promise.all([
     import("./model-file.ts"),
     import("../dsl/parse.ts"),
     import("../dsl/format.ts"),
   ]);
   const encoder = new TextEncoder();
+  const limits = parseLimitsOf(cli.limits);
   let code: number = exit.done;
   for (const path of files) {
     const source = readSource(path, cli);
-    if (!show(cli, parse(source).diagnostics, options.format)) {
+    if (!show(cli, parse(source, limits).diagnostics, options.format)) {
       code = exit.wrong;
       continue;
     }
-    const text = format(source);
+    const text = format(source, limits);
     if (text === source.text) continue;
     cli.print(`${path}${options.check ? " is not formatted" : ""}\n`);
     if (options.check) code = exit.wrong;

@@ -2,8 +2,10 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 
 export interface Limits {
-  /** Bytes of one model file. The reader takes about 200 times as much memory. */
+  /** Bytes of a model file, with what it imports. */
   readonly maxSource: number;
+  /** Words, numbers and signs in them. Each takes about 1 KB of memory. */
+  readonly maxTokens: number;
   /** Brackets within brackets. The reader takes about 5 KB of a stack of 984 for each. */
   readonly maxNesting: number;
   /** Rounds of all loops together, and items of all ranges. */
@@ -22,6 +24,7 @@ const GiB = 1024 * MiB;
 
 export const defaultLimits: Limits = {
   maxSource: MiB,
+  maxTokens: 100_000,
   maxNesting: 100,
   maxRounds: 100_000,
   maxNodes: 50_000,
@@ -61,9 +64,10 @@ export function withLimits(program: Command): Command {
       new Option(flags, text).argParser(read).default(value, shown).helpGroup("Limits, with any command:"),
     );
   };
-  const { maxSource, maxNesting, maxRounds, maxNodes, maxArena, maxOutput } = defaultLimits;
+  const { maxSource, maxTokens, maxNesting, maxRounds, maxNodes, maxArena, maxOutput } = defaultLimits;
   const count = wholeUpTo(2 ** 31 - 1);
-  add("--max-source <BYTES>", "length of a model file", bytes, maxSource, "1MiB");
+  add("--max-source <BYTES>", "length of a model file, with its imports", bytes, maxSource, "1MiB");
+  add("--max-tokens <K>", "words, numbers and signs in them", count, maxTokens, "100000");
   add("--max-nesting <K>", `brackets within brackets, up to ${deepest}`, wholeUpTo(deepest), maxNesting, "100");
   add("--max-rounds <K>", "rounds of all loops together", count, maxRounds, "100000");
   add("--max-nodes <K>", "operations of an unrolled program and its start values", count, maxNodes, "50000");

@@ -5,7 +5,7 @@ import type { Source, Span } from "../base/span.ts";
 import type { File } from "../dsl/ast.ts";
 import { withoutEchoes } from "../dsl/echoes.ts";
 import { type ElaborateOptions, elaborate } from "../dsl/elaborate.ts";
-import { parse } from "../dsl/parse.ts";
+import { type ParseLimits, parse } from "../dsl/parse.ts";
 import type { DataConfig, Module } from "../ir/module.ts";
 import { constantFacts } from "../runtime/constants.ts";
 import type { Io } from "../runtime/io.ts";
@@ -38,13 +38,21 @@ type LimitedIo = Io & { readonly limits?: Limits };
 
 export function readModel(path: string, io: LimitedIo, options: ReadOptions = {}): ModelFile {
   const limits = io.limits ?? defaultLimits;
-  const nesting = { nesting: limits.maxNesting };
-  const parsed = parse(readSource(path, io), nesting);
+  const parseLimits = parseLimitsOf(limits);
+  const source = readSource(path, io);
+  const parsed = parse(source, parseLimits);
+  let left = limits.maxSource - source.text.length;
   const places: Places = { io: { ...io, folder: dirname(path) }, dataDir: options.dataDir };
   const { module, diagnostics: found } = elaborate(parsed.file, {
     ...options,
-    limits: { ...nesting, rounds: limits.maxRounds, nodes: limits.maxNodes, bytes: limits.maxArena },
-    importFile: (name, from) => orDiagnostic(from, () => importedSource(name, from, io)),
+    tokens: parsed.tokens,
+    limits: { ...parseLimits, rounds: limits.maxRounds, nodes: limits.maxNodes, bytes: limits.maxArena },
+    importFile: (name, from) =>
+      orDiagnostic(from, () => {
+        const imported = importedSource(name, from, { ...io, limits: { ...limits, maxSource: left } });
+        left -= imported.text.length;
+        return imported;
+      }),
     dataFacts: (config) => (options.fromDataSet === false ? undefined : columnsOf(manifestOf(config, options.data))),
     tensorFile: (name, tensor, from) =>
       orDiagnostic(from, () => {
@@ -62,6 +70,12 @@ export function readModel(path: string, io: LimitedIo, options: ReadOptions = {}
     ? { name, file: parsed.file, module, diagnostics }
     : { name, file: parsed.file, diagnostics };
 }
+
+/** What the reader of model files may take. */
+export const parseLimitsOf = ({ maxNesting, maxTokens }: Limits): ParseLimits => ({
+  nesting: maxNesting,
+  tokens: maxTokens,
+});
 
 /** An import is looked up below the importing file's folder, and nowhere else. */
 function importedSource(name: string, from: Span, io: LimitedIo): Source {

@@ -1,6 +1,6 @@
 // `nnc params`: the tensors of a safetensors file.
 import { Command } from "commander";
-import { visible } from "../base/frame.ts";
+import { shorten, visible } from "../base/frame.ts";
 import { count } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
 import { examples } from "./options.ts";
@@ -22,7 +22,7 @@ async function params(path: string, options: { readonly json?: true }, cli: Cli)
     return exit.done;
   }
   const rows = tensors.map(({ name, dtype, shape, min, max, mean }) => [
-    visible(name),
+    visible(shorten(name, 80)),
     dtype,
     `[${shape.join(", ")}]`,
     ...[min, max, mean].map((value) => (value === undefined ? "" : numberText(value))),

@@ -34,7 +34,7 @@ export const predictCommand = (cli: Cli, done: (code: number) => void): Command 
     .action(async (file: string, options: PredictOptions) => done(await predict(file, options, cli)));
 
 async function predict(path: string, options: PredictOptions, cli: Cli): Promise<number> {
-  const [{ readModel }, { predictRows, resultsText, resultsJson }, { writeTensors }] = await Promise.all([
+  const [{ readModel }, { joined, predictRows, resultsText, resultsJson }, { writeTensors }] = await Promise.all([
     import("./model-file.ts"),
     import("./prediction.ts"),
     import("./tensor-files.ts"),
@@ -47,8 +47,14 @@ async function predict(path: string, options: PredictOptions, cli: Cli): Promise
     writeTensors(options.out, prediction.tensors, cli);
     return exit.done;
   }
-  const text = options.json ? resultsJson(prediction) : resultsText(prediction);
-  if (options.out === undefined) cli.print(text);
-  else cli.files.write(options.out, [new TextEncoder().encode(text)]);
+  const pieces = joined(options.json ? resultsJson(prediction) : resultsText(prediction));
+  if (options.out === undefined) for (const piece of pieces) cli.print(piece);
+  else {
+    const encoder = new TextEncoder();
+    cli.files.write(
+      options.out,
+      Array.from(pieces, (piece) => encoder.encode(piece)),
+    );
+  }
   return exit.done;
 }

@@ -5,16 +5,16 @@ import type { Graph } from "../ir/graph.ts";
 import type { Module } from "../ir/module.ts";
 import { countAt, dimAt, isStatic } from "../ir/types.ts";
 import { bindColumn, widthWanted } from "../runtime/bind.ts";
-import { memoryColumn } from "../runtime/columns.ts";
+import { columnOf } from "../runtime/columns.ts";
 import { loadConstants } from "../runtime/constants.ts";
 import { openData } from "../runtime/data.ts";
-import { dataInfo } from "../runtime/info.ts";
+import { formatOf } from "../runtime/info.ts";
 import type { Io } from "../runtime/io.ts";
 import type { ColumnManifest, Trainer } from "../runtime/library.ts";
 import { openGiven } from "../runtime/locate.ts";
 import { loadFrom } from "../runtime/parameters.ts";
 import type { TensorToWrite } from "../runtime/safetensors.ts";
-import { count, quoted, UserError } from "../runtime/user-error.ts";
+import { bytesText, count, quoted, UserError } from "../runtime/user-error.ts";
 import type { Cli } from "./cli.ts";
 import { loadLibrary } from "./in-memory.ts";
 import { numberText } from "./table.ts";
@@ -56,8 +56,16 @@ export async function predictRows(
     io,
   );
 
+  const needed = module.outputs.reduce((sum, name) => sum + 4 * countAt(outputType(module, name).shape, rows.count), 0);
+  if (needed > io.limits.maxArena) {
+    throw new UserError(
+      "file/too-large",
+      `${quoted(options.input)} has ${count(rows.count, "row")}, whose results take ${bytesText(needed)}, more than the limit \`arena\` of ${bytesText(io.limits.maxArena)}`,
+      "Predict a part of them at a time, or raise the limit with `--max-arena`.",
+    );
+  }
   const results = module.outputs.map((name) => {
-    const { dtype, shape } = module.predict.nodes[module.predict.outputs.get(name)!]!.type;
+    const { dtype, shape } = outputType(module, name);
     if (isStatic(shape[0] ?? 1)) throw noRows(name);
     return { name, dtype, shape, values: new arrays[dtype](countAt(shape, rows.count)) };
   });
@@ -98,18 +106,20 @@ function predictorOf(module: Module): Module {
   };
 }
 
+const outputType = (module: Module, name: string) => module.predict.nodes[module.predict.outputs.get(name)!]!.type;
+
 /** A first result [N, k] beside a target `class[N] < k` holds scores of k classes. */
 function classesOf(module: Module): number | undefined {
   const [first] = module.outputs;
   if (first === undefined) return undefined;
-  const { shape } = module.predict.nodes[module.predict.outputs.get(first)!]!.type;
+  const { shape } = outputType(module, first);
   const target = module.columns.find(({ role, classes }) => role === "target" && classes !== undefined);
   return shape.length === 2 && target !== undefined && shape[1] === target.classes ? target.classes : undefined;
 }
 
 /** The rows of a file that the command line names: by its format, else as raw bytes. */
 function openRows(path: string, wanted: readonly ColumnManifest[], io: Io): Rows {
-  const { format } = dataInfo(path, io);
+  const format = formatOf(path, io);
   if (format === "text") return rawRows(path, wanted, io);
   // The path is the user's own, so it may lead anywhere: its folder is where it really lies.
   const real = io.files.realPath(path) ?? path;
@@ -134,10 +144,7 @@ function rawRows(path: string, wanted: readonly ColumnManifest[], io: Io): Rows 
       "Raw bytes are whole rows of the model's only input; give other data as idx, csv, npy or safetensors.",
     );
   }
-  const bytes = new Uint8Array(file.size);
-  file.read(0, bytes);
-  file.close();
-  const fill = bindColumn(memoryColumn({ label: quoted(path), shape: [width], scale: 255 }, total, bytes), column);
+  const fill = bindColumn(columnOf({ label: quoted(path), shape: [width], scale: 255 }, total, file, "u8", 0), column);
   return { count: total, fill: (rows, size, inputs) => fill(rows, size, inputs[column.name]!) };
 }
 
@@ -152,20 +159,22 @@ interface Guess {
 function probabilities(scores: readonly number[]): number[] {
   const sum = scores.reduce((a, b) => a + b, 0);
   if (scores.every((score) => score >= 0) && Math.abs(sum - 1) < 1e-3) return [...scores];
-  const highest = Math.max(...scores);
+  const highest = largestOf(scores);
   const weights = scores.map((score) => Math.exp(score - highest));
   const total = weights.reduce((a, b) => a + b, 0);
   return weights.map((weight) => weight / total);
 }
 
-function guesses({ rows, tensors, classes }: Prediction): Guess[] | undefined {
+/** What is said of one row, where a class is chosen for it. */
+function guessAt({ tensors, classes }: Prediction, row: number): Guess | undefined {
   const [scores] = tensors;
   if (classes === undefined || !scores) return undefined;
-  return Array.from({ length: rows }, (_, row) => {
-    const shares = probabilities(Array.from(scores.values.subarray(row * classes, (row + 1) * classes)));
-    return { row, class: shares.indexOf(Math.max(...shares)), probabilities: shares };
-  });
+  const shares = probabilities(Array.from(scores.values.subarray(row * classes, (row + 1) * classes)));
+  return { row, class: shares.indexOf(largestOf(shares)), probabilities: shares };
 }
+
+const largestOf = (values: readonly number[]): number =>
+  values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
 
 /** The numbers of one row of a result. */
 function rowOf({ values }: Prediction["tensors"][number], row: number, rows: number): number[] {
@@ -176,30 +185,43 @@ function rowOf({ values }: Prediction["tensors"][number], row: number, rows: num
 /** Classes told in text beside the likeliest. */
 const shownClasses = 3;
 
-export function resultsText(prediction: Prediction): string {
-  const chosen = guesses(prediction);
-  if (chosen) {
-    return chosen
-      .map(({ row, probabilities: shares }) => {
-        const best = [...shares.keys()].sort((a, b) => shares[b]! - shares[a]!).slice(0, shownClasses);
-        return `row ${row}: ${best.map((k) => `${k} (${(shares[k]! * 100).toFixed(1)} %)`).join("  ")}\n`;
-      })
-      .join("");
-  }
+/** A line for each row. */
+export function* resultsText(prediction: Prediction): Generator<string, void> {
   const { rows, tensors } = prediction;
-  return Array.from({ length: rows }, (_, row) => {
-    const parts = tensors.map((tensor) => `${tensor.name} ${rowOf(tensor, row, rows).map(numberText).join(" ")}`);
-    return `row ${row}: ${parts.join("; ")}\n`;
-  }).join("");
+  for (let row = 0; row < rows; row++) {
+    const shares = guessAt(prediction, row)?.probabilities;
+    if (shares) {
+      const best = [...shares.keys()].sort((a, b) => shares[b]! - shares[a]!).slice(0, shownClasses);
+      yield `row ${row}: ${best.map((k) => `${k} (${(shares[k]! * 100).toFixed(1)} %)`).join("  ")}\n`;
+    } else {
+      const parts = tensors.map((tensor) => `${tensor.name} ${rowOf(tensor, row, rows).map(numberText).join(" ")}`);
+      yield `row ${row}: ${parts.join("; ")}\n`;
+    }
+  }
 }
 
-export function resultsJson(prediction: Prediction): string {
+/** The lines of a JSON array. */
+export function* resultsJson(prediction: Prediction): Generator<string, void> {
   const { rows, tensors } = prediction;
-  const objects =
-    guesses(prediction) ??
-    Array.from({ length: rows }, (_, row) => ({
+  yield "[\n";
+  for (let row = 0; row < rows; row++) {
+    const object = guessAt(prediction, row) ?? {
       row,
       ...Object.fromEntries(tensors.map((tensor) => [tensor.name, rowOf(tensor, row, rows)])),
-    }));
-  return `[\n${objects.map((object) => `  ${JSON.stringify(object)}`).join(",\n")}\n]\n`;
+    };
+    yield `  ${JSON.stringify(object)}${row < rows - 1 ? "," : ""}\n`;
+  }
+  yield "]\n";
+}
+
+/** Lines joined to pieces: a print for each line takes too long, and all of them may be more than one text can hold. */
+export function* joined(lines: Iterable<string>): Generator<string, void> {
+  let piece = "";
+  for (const line of lines) {
+    piece += line;
+    if (piece.length < 2 ** 16) continue;
+    yield piece;
+    piece = "";
+  }
+  yield piece;
 }

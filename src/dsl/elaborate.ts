@@ -40,9 +40,9 @@ interface Program {
 
 export function elaborate(file: File, options: ElaborateOptions = {}): Elaborated {
   const session = new Session(options, options.ops ?? opTable, { expression, body });
-  const scope = resolve(file, options.importFile?.bind(options), session.reporter, {
-    nesting: session.limits.nesting,
-  });
+  const { nesting, tokens } = session.limits;
+  const limits = { nesting, tokens };
+  const scope = resolve(file, options.importFile?.bind(options), session.reporter, limits, options.tokens);
   const scopes = userScopes(scope);
   for (const each of scopes)
     for (const decl of checkNames(each, { add: (diagnostic) => session.report(diagnostic) })) session.endless.add(decl);

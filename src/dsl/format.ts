@@ -5,7 +5,7 @@ import type { Source } from "../base/span.ts";
 import { isOperator } from "./brackets.ts";
 import { type Comment, isCloser, isOpener, spaceBetween, type Unit, unitsOf } from "./format-units.ts";
 import { levelOf } from "./operators.ts";
-import { parseConcrete, treeOf } from "./parse.ts";
+import { type ParseLimits, parseConcrete, treeOf } from "./parse.ts";
 import * as T from "./tokens.ts";
 
 /** Code longer than this is broken where it can be; comments may go beyond. */
@@ -20,8 +20,8 @@ interface Line {
 }
 
 /** The formatted text; a text with mistakes is given back as it is (`parse` tells what is wrong with it). */
-export function format(source: Source): string {
-  const concrete = parseConcrete(source);
+export function format(source: Source, limits?: ParseLimits): string {
+  const concrete = parseConcrete(source, limits);
   if (treeOf(source, concrete).diagnostics.length > 0) return source.text;
   const { units, last } = unitsOf(source, concrete);
   const breaks = initialBreaks(units);

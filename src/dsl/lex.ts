@@ -1,7 +1,8 @@
 // Text -> tokens whose numbers, strings and names are checked. Every wrong word is reported once and replaced by
 // what it most likely meant, so that it causes no second error. Knows nothing of lines, brackets or grammar.
 import type { IToken, TokenType } from "chevrotain";
-import { type Diagnostic, diagnose } from "../base/diagnostic.ts";
+import { type Diagnostic, diagnose, Refusal } from "../base/diagnostic.ts";
+import { limits } from "../base/diagnostics/limits.ts";
 import { syntax } from "../base/diagnostics/syntax.ts";
 import { positionAt, type Source, type Span } from "../base/span.ts";
 import * as T from "./tokens.ts";
@@ -90,8 +91,11 @@ function faultOf(text: string): string | undefined {
   return undefined;
 }
 
-export function lex(source: Source): Lexed {
+/** `limit` is of the tokens of this file and of those that were read `before`. */
+export function lex(source: Source, limit = Number.POSITIVE_INFINITY, before = 0): Lexed {
   const raw = T.tokenize(source.text);
+  if (before + raw.tokens.length + raw.unknown.length > limit)
+    throw new Refusal(diagnose(limits, "limit/tokens", undefined, { path: source.path, limit }));
   const diagnostics: Diagnostic[] = [];
   const tokens: IToken[] = [];
   const spanAt = (start: number, end: number): Span => ({ source, start, end });

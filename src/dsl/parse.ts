@@ -16,14 +16,18 @@ import * as T from "./tokens.ts";
 export interface ParseLimits {
   /** How deep brackets, prefixes and `if`s may nest. A call costs the parser about 5 KB of a stack of 984. */
   readonly nesting: number;
+  /** Words, numbers and signs of all files of a model. Each takes about 1 KB of memory until the model is compiled. */
+  readonly tokens: number;
 }
 
-export const defaultLimits: ParseLimits = { nesting: 100 };
+export const defaultLimits: ParseLimits = { nesting: 100, tokens: 100_000 };
 
 export interface Parsed {
   readonly file: File;
   /** In the order of the text; none is a consequence of another. */
   readonly diagnostics: Diagnostic[];
+  /** How many words, numbers and signs the file has. */
+  readonly tokens: number;
 }
 
 /** The concrete tree and what it was made from, for the formatter too. */
@@ -34,8 +38,9 @@ export interface Concrete {
   readonly diagnostics: Diagnostic[];
 }
 
-export function parseConcrete(source: Source, limits: ParseLimits = defaultLimits): Concrete {
-  const lexed = lex(source);
+/** `tokensBefore`: of the files that were read before this one. */
+export function parseConcrete(source: Source, limits: ParseLimits = defaultLimits, tokensBefore = 0): Concrete {
+  const lexed = lex(source, limits.tokens, tokensBefore);
   const balanced = balance(source, lexed.tokens);
   const lines = joinLines(source, balanced.tokens);
   const limited = limitNesting(source, lines.tokens, limits.nesting);
@@ -48,14 +53,15 @@ export function parseConcrete(source: Source, limits: ParseLimits = defaultLimit
   return { cst, tokens: limited.tokens, comments: lexed.comments, diagnostics: inOrder(diagnostics) };
 }
 
-export const parse = (source: Source, limits: ParseLimits = defaultLimits): Parsed =>
-  treeOf(source, parseConcrete(source, limits));
+export const parse = (source: Source, limits: ParseLimits = defaultLimits, tokensBefore = 0): Parsed =>
+  treeOf(source, parseConcrete(source, limits, tokensBefore));
 
 /** The tree of what was read, and with it the mistakes that only the tree shows. */
-export function treeOf(source: Source, { cst, comments, diagnostics }: Concrete): Parsed {
+export function treeOf(source: Source, { cst, tokens, comments, diagnostics }: Concrete): Parsed {
   const more: Diagnostic[] = [];
   const file = buildAst(source, cst, comments, (diagnostic) => more.push(diagnostic));
-  return { file, diagnostics: more.length > 0 ? inOrder([...diagnostics, ...more]) : diagnostics };
+  const all = more.length > 0 ? inOrder([...diagnostics, ...more]) : diagnostics;
+  return { file, diagnostics: all, tokens: tokens.length };
 }
 
 const inOrder = (diagnostics: readonly Diagnostic[]): Diagnostic[] =>

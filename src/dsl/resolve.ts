@@ -62,13 +62,15 @@ export const candidates = (scope: FileScope): string[] => [
 
 export type ImportFile = (path: string, from: Span) => Source | Diagnostic;
 
-/** The scope of a file and of all it imports, each parsed once; clashes and cycles are reported. */
+/** The scope of a file of so many tokens and of all it imports, each parsed once; clashes and cycles are reported. */
 export function resolve(
   file: File,
   importFile: ImportFile | undefined,
   reporter: Reporter,
   parseLimits: ParseLimits = defaultLimits,
+  tokens = 0,
 ): FileScope {
+  let read = tokens;
   const scopes = new Map<string, FileScope>();
   const open: string[] = [];
 
@@ -131,7 +133,8 @@ export function resolve(
     }
     let target = scopes.get(source.path);
     if (!target) {
-      const parsed = parse(source, parseLimits);
+      const parsed = parse(source, parseLimits, read);
+      read += parsed.tokens;
       for (const diagnostic of parsed.diagnostics) reporter.add(diagnostic);
       target = scopeOf(parsed.file);
     }

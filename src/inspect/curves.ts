@@ -24,8 +24,10 @@ export function curvesText(
   range: { readonly low?: number; readonly high?: number } = {},
   axes = true,
 ): string {
-  const points = curves.flatMap((curve) => curve.points).filter(({ y }) => Number.isFinite(y));
   const { width, height } = size;
+  const isShown = ({ y }: Point): boolean => Number.isFinite(y);
+  const shown = curves.map(({ points, kind }) => ({ kind, points: thinned(points.filter(isShown), 2 * width) }));
+  const points = shown.flatMap((curve) => curve.points);
   if (points.length === 0) return `<svg viewBox="0 0 ${width} ${height}"></svg>`;
   const low = range.low ?? Math.min(...points.map(({ y }) => y));
   const high = Math.max(range.high ?? Math.max(...points.map(({ y }) => y)), low + 1e-9);
@@ -46,14 +48,33 @@ export function curvesText(
   const end = axes
     ? `<text x="${width - 4}" y="${height - 2}" class="end">${last} ${last === 1 ? "step" : "steps"}</text>`
     : "";
-  const paths = curves.map(
+  const paths = shown.map(
     ({ points: own, kind }) =>
       `<path class="curve ${kind}" d="${own
-        .filter((point) => Number.isFinite(point.y))
         .map((point, k) => `${k === 0 ? "M" : "L"}${x(point.x)} ${y(point.y)}`)
         .join("")}"/>`,
   );
   return `<svg viewBox="0 0 ${width} ${height}" role="img">${scale}${end}${paths.join("")}</svg>`;
+}
+
+/** At most `most` points, of any number: of each stretch its lowest and its highest, and the last of all. */
+export function thinned(points: readonly Point[], most: number): readonly Point[] {
+  if (points.length <= most) return points;
+  const stretches = Math.max(1, Math.floor((most - 1) / 2));
+  const kept: Point[] = [];
+  for (let k = 0; k < stretches; k++) {
+    const from = Math.floor((k * points.length) / stretches);
+    const to = Math.floor(((k + 1) * points.length) / stretches);
+    let low = points[from]!;
+    let high = low;
+    for (let i = from; i < to; i++) {
+      const point = points[i]!;
+      if (point.y < low.y) low = point;
+      if (point.y > high.y) high = point;
+    }
+    kept.push(...(low.x <= high.x ? [low, high] : [high, low]));
+  }
+  return [...kept, points.at(-1)!];
 }
 
 /** A running mean: each point of the curve is the mean of about the last `over`. */

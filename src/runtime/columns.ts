@@ -1,5 +1,5 @@
 // Columns of a data set: rows of numbers, in memory, read by position, or made when first asked for.
-import { decode, type ElementType, elementBytes, type Values, valuesFor } from "./elements.ts";
+import { decode, type ElementType, eachPiece, elementBytes, type Stretch, type Values, valuesFor } from "./elements.ts";
 import type { OpenFile } from "./io.ts";
 import { limits } from "./limits.ts";
 
@@ -52,16 +52,23 @@ export function fileColumn(
   const width = widthOf(facts);
   const rowBytes = width * elementBytes[element];
   const capacity = Math.max(1, Math.min(rows, Math.floor(ahead / rowBytes)));
-  const values = valuesFor(element, capacity * width);
-  const bytes = new Uint8Array(capacity * rowBytes);
+  // Taken when a row is first asked for: by then it is known that somebody wants rows of this width.
+  let values = valuesFor(element, 0);
+  let bytes = new Uint8Array(0);
   let first = 0;
   let held = 0;
   return {
     ...facts,
     rows,
-    values,
+    get values() {
+      return values;
+    },
     whole: false,
     place(row) {
+      if (bytes.length === 0) {
+        values = valuesFor(element, capacity * width);
+        bytes = new Uint8Array(capacity * rowBytes);
+      }
       if (row < first || row >= first + held) {
         const wanted = row === first + held ? Math.min(capacity, rows - row) : 1;
         // Nothing is held while a read may fail.
@@ -78,7 +85,7 @@ export function fileColumn(
   };
 }
 
-/** A column over `file`: read at once where that is cheap, else left there. */
+/** A column over `file`: read as a whole, when it is first looked at, where that is cheap; else left there. */
 export function columnOf(
   facts: ColumnFacts,
   rows: number,
@@ -86,18 +93,29 @@ export function columnOf(
   element: ElementType,
   offset: number,
 ): Column {
-  const count = rows * widthOf(facts);
-  const size = count * elementBytes[element];
-  if (size > limits.inMemory) return fileColumn(facts, rows, file, element, offset);
-  const values = valuesFor(element, count);
-  if (element === "u8") file.read(offset, values as Uint8Array);
-  else {
-    const bytes = new Uint8Array(size);
-    file.read(offset, bytes);
-    decode(element, bytes, values, count, facts.label);
-  }
+  const width = widthOf(facts);
+  const count = rows * width;
+  if (count * elementBytes[element] > limits.inMemory) return fileColumn(facts, rows, file, element, offset);
+  let values: Values | undefined;
+  return {
+    ...facts,
+    rows,
+    get values() {
+      values ??= valuesIn(file, { element, count, offset }, facts.label);
+      return values;
+    },
+    whole: true,
+    place: (row) => row * width,
+    run: (row) => rows - row,
+  };
+}
+
+function valuesIn(file: OpenFile, stretch: Stretch, label: string): Values {
+  const values = valuesFor(stretch.element, stretch.count);
+  if (values instanceof Uint8Array && stretch.element === "u8") file.read(stretch.offset, values);
+  else eachPiece(file, stretch, label, (piece, from) => values.set(piece, from));
   file.close();
-  return memoryColumn(facts, rows, values);
+  return values;
 }
 
 /** Columns of equal shape one after another; each is opened when one of its rows is first asked for. */

@@ -16,7 +16,7 @@ export function openCsv(request: Request): Table {
   if (
     typeof name !== "string" ||
     more.length > 0 ||
-    separator.length !== 1 ||
+    !/^[^\d.+\-eE"\r\n]$/.test(separator) ||
     (header !== undefined && typeof header !== "boolean")
   ) {
     throw wrongArgument("csv", 'one file, columns by number or name, separator = ";" and header = true', example);

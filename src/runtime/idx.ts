@@ -28,6 +28,10 @@ const elementNames: ReadonlyMap<number, string> = new Map([
 const broken = (path: string, what: string, help?: string): UserError =>
   new UserError("data/idx", `${quoted(path)} is no sound idx file: ${what}`, help ?? "Fetch or write the file again.");
 
+/** Whether a file begins as an idx file does; images of pixels begin with zeros, too. */
+export const isIdxHead = (head: Uint8Array): boolean =>
+  head[0] === 0 && head[1] === 0 && elementNames.has(head[2] ?? 0) && head[3]! >= 1 && head[3]! <= 8;
+
 /** Longest header: the magic number and eight sizes. */
 const longestHeader = 4 + 8 * 4;
 

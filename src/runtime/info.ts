@@ -1,13 +1,13 @@
 // What a data or parameter file holds, by the same readers and rules as training: `nnc data info`, `nnc params`.
 
-import { readCsv } from "./csv.ts";
+import { scanCsv } from "./csv.ts";
 import { eachPiece, type Stretch, type Values } from "./elements.ts";
-import { openIdx } from "./idx.ts";
+import { isIdxHead, openIdx } from "./idx.ts";
 import type { Io, OpenFile } from "./io.ts";
 import { openGiven } from "./locate.ts";
 import { readNpyHeader } from "./npy.ts";
 import { readHeader, type SafetensorsType } from "./safetensors.ts";
-import { charactersOf, readText } from "./text.ts";
+import { checkLength, countCharacters } from "./text.ts";
 import { quoted, UserError } from "./user-error.ts";
 
 export interface DataInfo {
@@ -61,12 +61,6 @@ class Tally {
   }
 }
 
-function statsOf(values: Values): Stats | undefined {
-  const tally = new Tally();
-  tally.add(values);
-  return tally.stats;
-}
-
 /** Of elements in a file, however many there are. */
 function statsIn(file: OpenFile, stretch: Stretch, where: string): Stats | undefined {
   const tally = new Tally();
@@ -74,19 +68,33 @@ function statsIn(file: OpenFile, stretch: Stretch, where: string): Stats | undef
   return tally.stats;
 }
 
-/** What one file holds. The format goes by content where it can be told, else by the name's ending. */
-export function dataInfo(path: string, io: Io): DataInfo {
+/** Of a data file: by its content where that tells, else by its name's ending. */
+export function formatOf(path: string, io: Io): DataInfo["format"] {
   const file = openGiven(path, io);
   const head = new Uint8Array(Math.min(8, file.size));
-  file.read(0, head);
+  try {
+    file.read(0, head);
+  } finally {
+    file.close();
+  }
   const begins = (...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
-  file.close();
-  if (begins(0x93, 0x4e, 0x55, 0x4d) || /\.npy$/i.test(path)) return npyInfo(path, io);
-  if (/\.safetensors$/i.test(path)) return safetensorsInfo(path, io);
-  if (/\.(csv|tsv)$/i.test(path)) return csvInfo(path, io);
-  if (begins(0, 0) || begins(0x1f, 0x8b) || /(\.idx|ubyte)(\.gz)?$|\.gz$/i.test(path)) return idxInfo(path, io);
-  return textInfo(path, io);
+  if (begins(0x93, 0x4e, 0x55, 0x4d) || /\.npy$/i.test(path)) return "npy";
+  if (/\.safetensors$/i.test(path)) return "safetensors";
+  if (/\.(csv|tsv)$/i.test(path)) return "csv";
+  if (isIdxHead(head) || begins(0x1f, 0x8b) || /(\.idx|ubyte)(\.gz)?$|\.gz$/i.test(path)) return "idx";
+  return "text";
 }
+
+const infos: Readonly<Record<DataInfo["format"], (path: string, io: Io) => DataInfo>> = {
+  npy: npyInfo,
+  safetensors: safetensorsInfo,
+  csv: csvInfo,
+  idx: idxInfo,
+  text: textInfo,
+};
+
+/** What one file holds. */
+export const dataInfo = (path: string, io: Io): DataInfo => infos[formatOf(path, io)](path, io);
 
 function idxInfo(path: string, io: Io): DataInfo {
   const { file, packed, shape, offset } = openIdx(io.files, path)!;
@@ -110,33 +118,47 @@ function npyInfo(path: string, io: Io): DataInfo {
 }
 
 function csvInfo(path: string, io: Io): DataInfo {
-  const csv = readCsv(openGiven(path, io), /\.tsv$/i.test(path) ? { separator: "\t" } : {});
-  return {
-    path,
-    format: "csv",
-    shape: [csv.rows, csv.columns],
-    element: "numbers",
-    names: csv.header,
-    ...statsOf(csv.values),
-  };
+  const file = openGiven(path, io);
+  try {
+    const tally = new Tally();
+    const some = new Float64Array(1024);
+    let held = 0;
+    const { header, rows, columns } = scanCsv(file, /\.tsv$/i.test(path) ? { separator: "\t" } : {}, (value) => {
+      some[held++] = value;
+      if (held < some.length) return;
+      tally.add(some);
+      held = 0;
+    });
+    tally.add(some.subarray(0, held));
+    return { path, format: "csv", shape: [rows, columns], element: "numbers", names: header, ...tally.stats };
+  } finally {
+    file.close();
+  }
 }
 
 function textInfo(path: string, io: Io): DataInfo {
-  const { tokens } = readText(openGiven(path, io), "bytes");
-  let text: string | undefined;
+  const file = openGiven(path, io);
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(tokens as Uint8Array);
-  } catch {
-    // Not UTF-8: its bytes are all there is to tell.
+    checkLength(file);
+    const bytes: DataInfo = { path, format: "text", shape: [file.size], element: "bytes" };
+    const seen = told(() => countCharacters(file).seen);
+    // Where it is not UTF-8, its bytes are all there is to tell.
+    return seen === undefined
+      ? bytes
+      : { ...bytes, element: "UTF-8", characters: seen.reduce((sum, one) => sum + one, 0) };
+  } finally {
+    file.close();
   }
-  const characters = text === undefined ? {} : { characters: charactersOf(path, text).classes };
-  return {
-    path,
-    format: "text",
-    shape: [tokens.length],
-    element: text === undefined ? "bytes" : "UTF-8",
-    ...characters,
-  };
+}
+
+/** Undefined where it is no text. */
+function told<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UserError && error.code === "data/text") return undefined;
+    throw error;
+  }
 }
 
 function safetensorsInfo(path: string, io: Io): DataInfo {

@@ -13,6 +13,10 @@ export const limits = {
   csv: 128 * MiB,
   /** Most columns of a csv file. */
   columns: 1_000_000,
+  /** Longest cell of a csv file. */
+  cell: MiB,
+  /** Names in the first line of a csv file, in all. */
+  names: 4 * MiB,
   /** Longest text file. */
   text: 128 * MiB,
   /** Longest file that is fetched. */
@@ -21,4 +25,6 @@ export const limits = {
   rows: 2 ** 31 - 1,
   /** Bytes read at a time while elements are converted. */
   readPiece: 4 * MiB,
+  /** Bytes read at a time while they become text. */
+  textPiece: MiB / 4,
 } as const;

@@ -32,6 +32,8 @@ const broken = (file: OpenFile, what: string, help = "Write the file again with 
 /** Longest header: a dictionary of three entries. */
 const longestHeader = 64 * 1024;
 
+const mostSizes = 64;
+
 export function readNpyHeader(file: OpenFile): Npy {
   const start = new Uint8Array(Math.min(12, file.size));
   file.read(0, start);
@@ -68,6 +70,9 @@ function checked(file: OpenFile, header: string, offset: number): Npy {
     sizes = found[3] ?? sizes;
     end = entry.lastIndex;
   }
+  if (/'descr'\s*:\s*\[/.test(body)) {
+    throw broken(file, "it holds records, not numbers", "Save one field at a time: numpy.save(file, array['field']).");
+  }
   if (
     body[0] !== "{" ||
     body.slice(end).trim() !== "}" ||
@@ -85,6 +90,8 @@ function checked(file: OpenFile, header: string, offset: number): Npy {
     .map((size) => size.trim())
     .filter((size) => size !== "")
     .map(Number);
+  if (shape.length > mostSizes)
+    throw broken(file, `it has ${shape.length} dimensions, and numpy writes ${mostSizes} at most`);
   if (fortran === "True" && shape.filter((size) => size !== 1).length > 1) {
     throw broken(file, "it is in Fortran order", "Convert it with numpy.ascontiguousarray.");
   }

@@ -1,6 +1,8 @@
 // Text files as rows of tokens: bytes or characters, in windows of `context`; the target is the window one token later.
+import { unreadable } from "./file-faults.ts";
 import type { OpenFile } from "./io.ts";
 import { limits } from "./limits.ts";
+import { textPieces } from "./text-pieces.ts";
 import { bytesText, grouped, quoted, UserError } from "./user-error.ts";
 
 export interface Tokens {
@@ -14,44 +16,68 @@ export interface Tokens {
 }
 
 export function readText(file: OpenFile, unit: "bytes" | "chars"): Tokens {
-  const { path } = file;
-  if (file.size > limits.text) {
-    throw new UserError(
-      "file/too-large",
-      `${quoted(path)} has ${bytesText(file.size)}, more than the limit \`text\` of ${bytesText(limits.text)}`,
-      "Train on a part of it.",
-    );
-  }
-  const bytes = new Uint8Array(file.size);
-  file.read(0, bytes);
-  file.close();
-  if (unit === "bytes") return { path, tokens: bytes, classes: 256, alphabet: [] };
-  let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw new UserError(
-      "data/text",
-      `${quoted(path)} is not UTF-8 text`,
-      'Save it as UTF-8, or read bytes with unit = "bytes".',
-    );
+    const { path } = file;
+    if (unit === "chars") return charactersOf(file);
+    checkLength(file);
+    const bytes = new Uint8Array(file.size);
+    file.read(0, bytes);
+    return { path, tokens: bytes, classes: 256, alphabet: [] };
+  } finally {
+    file.close();
   }
-  return charactersOf(path, text);
 }
 
-export function charactersOf(path: string, text: string): Tokens {
-  const seen = new Set<number>();
+export function checkLength({ path, size }: OpenFile): void {
+  if (size <= limits.text) return;
+  throw new UserError(
+    "file/too-large",
+    `${quoted(path)} has ${bytesText(size)}, more than the limit \`text\` of ${bytesText(limits.text)}`,
+    "Train on a part of it.",
+  );
+}
+
+/** One more than the greatest code of a character. */
+const codes = 0x110000;
+
+/** How many characters a text has, and which: those that are there have a 1 at their code. */
+export function countCharacters(file: OpenFile): { readonly length: number; readonly seen: Uint8Array } {
+  checkLength(file);
+  const seen = new Uint8Array(codes);
   let length = 0;
-  for (const character of text) {
-    seen.add(character.codePointAt(0)!);
-    length++;
+  for (const piece of charactersIn(file)) {
+    for (const character of piece) {
+      seen[character.codePointAt(0)!] = 1;
+      length++;
+    }
   }
-  const codes = [...seen].sort((a, b) => a - b);
-  const places = new Map(codes.map((code, place) => [code, place]));
+  return { length, seen };
+}
+
+const charactersIn = (file: OpenFile) =>
+  textPieces(file, () => {
+    const what = `${quoted(file.path)} is not UTF-8 text`;
+    return new UserError("data/text", what, 'Save it as UTF-8, or read bytes with unit = "bytes".');
+  });
+
+/** Read twice: a text that is none takes no memory. */
+function charactersOf(file: OpenFile): Tokens {
+  const { length, seen } = countCharacters(file);
+  const places = new Int32Array(codes);
+  const alphabet: string[] = [];
+  for (let code = 0; code < codes; code++) {
+    if (!seen[code]) continue;
+    places[code] = alphabet.length;
+    alphabet.push(String.fromCodePoint(code));
+  }
   const tokens = new Int32Array(length);
   let at = 0;
-  for (const character of text) tokens[at++] = places.get(character.codePointAt(0)!)!;
-  return { path, tokens, classes: codes.length, alphabet: codes.map((code) => String.fromCodePoint(code)) };
+  for (const piece of charactersIn(file)) {
+    for (const character of piece) tokens[at++] = places[character.codePointAt(0)!]!;
+  }
+  if (at !== length)
+    throw unreadable(file.path, "it changed while it was read", "Let whatever writes it come to its end first.");
+  return { path: file.path, tokens, classes: alphabet.length, alphabet };
 }
 
 /** Windows of `context` tokens, each `stride` after the one before, that have a next token. */

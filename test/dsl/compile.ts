@@ -2,7 +2,7 @@
 import type { Diagnostic } from "../../src/base/diagnostic.ts";
 import { renderText } from "../../src/base/render.ts";
 import { type ElaborateOptions, elaborate } from "../../src/dsl/elaborate.ts";
-import { parse } from "../../src/dsl/parse.ts";
+import { defaultLimits, parse } from "../../src/dsl/parse.ts";
 import type { Module } from "../../src/ir/module.ts";
 
 export interface Checked {
@@ -10,8 +10,11 @@ export interface Checked {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** Tests of what comes after the reader go past its limit on words. */
+const anyLength = { ...defaultLimits, tokens: Number.POSITIVE_INFINITY };
+
 export function check(text: string, options: ElaborateOptions = {}): Checked {
-  const parsed = parse({ path: "test.nn", text });
+  const parsed = parse({ path: "test.nn", text }, anyLength);
   const { module, diagnostics } = elaborate(parsed.file, options);
   return { ...(module ? { module } : {}), diagnostics: [...parsed.diagnostics, ...diagnostics] };
 }

@@ -2,10 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { syntax } from "../../src/base/diagnostics/syntax.ts";
 import { format } from "../../src/dsl/format.ts";
-import { parse } from "../../src/dsl/parse.ts";
+import { defaultLimits, parse } from "../../src/dsl/parse.ts";
 import { programs } from "./arbitrary.ts";
 
-const read = (text: string) => parse({ path: "test.nn", text });
+const anyLength = { ...defaultLimits, tokens: Number.POSITIVE_INFINITY };
+const read = (text: string) => parse({ path: "test.nn", text }, anyLength);
 
 /** Where each mistake stands, as `line:column`, its code, and the text it marks. */
 const mistakes = (text: string): string[] =>
@@ -298,7 +299,7 @@ describe("whatever the text", () => {
     ["run of newlines in a bracket", `a = (x${"\n".repeat(1e6)})`],
   ])("a long %s is no nesting: it parses and formats", (_name, text) => {
     expect(read(text).diagnostics).toEqual([]);
-    expect(read(format({ path: "test.nn", text })).diagnostics).toEqual([]);
+    expect(read(format({ path: "test.nn", text }, anyLength)).diagnostics).toEqual([]);
   });
 
   test.each([

@@ -43,6 +43,15 @@ loss(out, target: class[N] < 10) = cross_entropy(out, target)
 train { data = ${data}; batch = 2; optimizer = sgd(lr = 0.1) }
 `;
 
+/** A model of one number. */
+const small = (data: string): string => `model net(x: [N]) -> [N] {
+  param w: [] = 0
+  x * w
+}
+loss(out, y: [N]) = mse(out, y)
+train { data = ${data}; batch = 2; optimizer = sgd(lr = 0.1) }
+`;
+
 describe.skipIf(!hasFixtures)("every collected bad file gets its verdict", () => {
   const { files } = JSON.parse(hasFixtures ? readFileSync(join(badFiles, "index.json"), "utf8") : '{"files":{}}') as {
     files: Record<string, { kind: string; verdict: "accept" | "reject" | "either" }>;
@@ -150,6 +159,85 @@ describe("files that ask for memory", () => {
     expectRefused(nnc(["data", "info", "wide.csv"]), "wide.csv");
     write("late.csv", `${"1,2,3\n".repeat(1_000_000)}1,2\n`);
     expectRefused(nnc(["data", "info", "late.csv"]), "late.csv");
+  });
+
+  test.each([
+    ["of commas", Buffer.alloc(2 ** 26, ",")],
+    ["of one number", Buffer.alloc(2 ** 26, "1")],
+    ["of quotes", Buffer.alloc(2 ** 26, '"')],
+    ["of blank lines", Buffer.alloc(2 ** 26, "\n")],
+    ["of zeros", Buffer.alloc(2 ** 26)],
+    ["of names", Buffer.alloc(2 ** 26, "a name,")],
+    ["whose last number is none", Buffer.concat([Buffer.alloc(2 ** 26, "1,2\n"), Buffer.from("1,x\n")])],
+    ["whose last byte is no text", Buffer.concat([Buffer.alloc(2 ** 26, "1,2\n"), Buffer.from([0x31, 0x2c, 0xff])])],
+  ])("csv: 64 MiB %s, looked at and trained on", (_, content) => {
+    write("long.csv", content);
+    expectRefused(nnc(["data", "info", "long.csv"]), "long.csv");
+    write("long.nn", small('csv("long.csv", x = 0, y = 1)'));
+    expectRefused(nnc(["train", "long.nn"]), "long.csv");
+  });
+
+  test("text: 64 MiB whose last byte is none", () => {
+    write("long.txt", Buffer.concat([Buffer.alloc(2 ** 26, "text "), Buffer.from([0xff])]));
+    const text = small('text("long.txt", unit = "chars")');
+    write(
+      "long.nn",
+      text.replace("(x: [N])", "(x: i32[N])").replace("y: [N]) = mse(out, y)", "y: i32[N]) = mean(out)"),
+    );
+    expectRefused(nnc(["train", "long.nn"]), "long.txt");
+  });
+
+  /** A file of any length that takes no room on the disk. */
+  function sparse(name: string, head: Uint8Array, bytes: number): void {
+    truncateSync(write(name, head), head.length + bytes);
+  }
+
+  const npyHeader = (shape: string): Buffer => {
+    const text = `{'descr': '<f4', 'fortran_order': False, 'shape': ${shape}, }`.padEnd(117);
+    return Buffer.concat([Buffer.from("\x93NUMPY\x01\x00\x76\x00", "latin1"), Buffer.from(`${text}\n`)]);
+  };
+
+  test("rows of gigabytes are told by their width, not read", () => {
+    sparse("wide.npy", npyHeader("(1, 4000000000)"), 16e9);
+    sparse("wider.npy", npyHeader("(2, 30000000)"), 24e7);
+    for (const name of ["wide.npy", "wider.npy"]) {
+      write("wide.nn", small(`npy("${name}", "${name}")`));
+      const answer = nnc(["train", "wide.nn"]);
+      expect(answer.err).toContain("[data/column-size]");
+      expectRefused(answer, name);
+    }
+    const header = '{"x":{"dtype":"F32","shape":[1,4000000000],"data_offsets":[0,16000000000]}}';
+    sparse("wide.safetensors", safetensorsOf(header), 16e9);
+    write("wide.nn", small('safetensors("wide.safetensors", x = "x", y = "x")'));
+    expectRefused(nnc(["train", "wide.nn"]), "wide.safetensors");
+  });
+
+  test("tensors of gigabytes are held to the model and its limits before they are read", () => {
+    const rows = 300_000_000;
+    const header = JSON.stringify({
+      w: { dtype: "F32", shape: [], data_offsets: [0, 4] },
+      x: { dtype: "F32", shape: [rows], data_offsets: [4, 4 + 4 * rows] },
+      y: { dtype: "F32", shape: [rows], data_offsets: [4 + 4 * rows, 4 + 8 * rows] },
+    });
+    sparse("deep.safetensors", safetensorsOf(header), 4 + 8 * rows);
+    write(
+      "w.safetensors",
+      Buffer.concat([safetensorsOf(JSON.stringify({ w: JSON.parse(header).w })), Buffer.alloc(4)]),
+    );
+    write("deep.nn", small('csv("none.csv")'));
+    const given = ["--inputs", "deep.safetensors", "--out", "none.safetensors", "--max-arena", "1GiB"];
+    for (const target of ["ts", "wasm", "interpret"]) {
+      const { code, err, seconds, megabytes } = nnc(["eval", "deep.nn", ...given, "--target", target]);
+      expect(err).toContain("takes 1.1 GiB, more than the limit `arena` of 1 GiB");
+      expect(code).toBe(1);
+      expect(seconds).toBeLessThan(4);
+      expect(megabytes).toBeLessThan(200);
+    }
+    const predict = ["predict", "deep.nn", "--params", "w.safetensors", "--input"];
+    expectRefused(nnc([...predict, "deep.safetensors", "--max-arena", "1GiB"]), "deep.safetensors");
+    sparse("raw.bin", Buffer.alloc(4), 16e9);
+    expectRefused(nnc([...predict, "raw.bin"]), "raw.bin");
+    expect(readdirSync(folder)).not.toContain("none.safetensors");
   });
 
   test("a large sound file is looked at in pieces", () => {

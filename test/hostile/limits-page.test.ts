@@ -9,7 +9,7 @@ import { grouped } from "../../src/runtime/user-error.ts";
 const page = readFileSync(new URL("../../docs/robustness.md", import.meta.url), "utf8");
 const rows = new Map([...page.matchAll(/^\| `([\w-]+)` \| ([^|]+) \|/gm)].map(([, name, value]) => [name!, value!]));
 
-const counted = new Set(["maxNesting", "maxRounds", "maxNodes", "columns", "rows"]);
+const counted = new Set(["maxNesting", "maxTokens", "maxRounds", "maxNodes", "columns", "rows"]);
 const valueText = (name: string, value: number): string => (counted.has(name) ? grouped(value) : sizeText(value));
 
 test("every flag with its default", () => {
@@ -20,6 +20,6 @@ test("every flag with its default", () => {
 });
 
 test("every limit of the readers that a file can pass", () => {
-  const { inMemory: _, readPiece: __, ...told } = limits;
+  const { inMemory: _, readPiece: __, textPiece: ___, ...told } = limits;
   for (const [name, value] of Object.entries(told)) expect(rows.get(name), name).toBe(valueText(name, value));
 });

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { curvesText, thinned } from "../../src/inspect/curves.ts";
 import { folderWith, nnc } from "../cli/nnc.ts";
 
 const words = ["train", "models/mnist_logistic.nn", "--data", "digits", "--max-steps", "40"];
@@ -34,6 +35,17 @@ test("the recorded run is the run", async () => {
   const plain = await nnc(words);
   const recorded = await nnc([...words, "--report", join(folderWith({}), "r.html")]);
   expect(results(recorded.stdout)).toBe(results(plain.stdout));
+});
+
+test("a curve of a million steps is drawn with a few points, and none of its peaks is lost", () => {
+  const points = Array.from({ length: 1_000_000 }, (_, x) => ({ x, y: x === 777_777 ? 9 : Math.sin(x / 1e5) }));
+  const text = curvesText([{ points, kind: "raw" }], { width: 640, height: 200 });
+  expect(text.length).toBeLessThan(50_000);
+  expect(text).toContain('class="end">9<');
+  expect(thinned(points, 1280).length).toBeLessThanOrEqual(1280);
+  expect(thinned(points, 1280)).toContainEqual({ x: 777_777, y: 9 });
+  expect(thinned(points, 1280).at(-1)).toBe(points.at(-1));
+  expect(thinned(points.slice(0, 9), 9)).toEqual(points.slice(0, 9));
 });
 
 test("a report that cannot be written is found out before the run", async () => {

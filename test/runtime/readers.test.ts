@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseCsv, readCsv } from "../../src/runtime/csv.ts";
+import { readCsv } from "../../src/runtime/csv.ts";
+import { Cells } from "../../src/runtime/csv-cells.ts";
 import { readNpyHeader } from "../../src/runtime/npy.ts";
-import { charactersOf, readText, windowsOf } from "../../src/runtime/text.ts";
+import { readText, windowsOf } from "../../src/runtime/text.ts";
+import { UserError } from "../../src/runtime/user-error.ts";
 import { complaintOf, fileOf, verdictOf } from "./test-io.ts";
 
 function npyOf(header: string, data: Uint8Array, version = 1): Uint8Array {
@@ -42,7 +44,7 @@ describe("npy", () => {
     ["big-endian numbers", "{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 4, 'type ">f4"'],
     ["Fortran order", "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }", 16, "Fortran order"],
     ["objects", "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 8, 'type "|O"'],
-    ["records", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", 4, "not numpy's dictionary"],
+    ["records", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", 4, "it holds records"],
     ["too little data", "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 4, "takes 8 bytes, but 4 follow"],
     ["too much data", "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 9, "takes 8 bytes, but 9 follow"],
     [
@@ -89,7 +91,7 @@ describe("npy", () => {
 
 describe("csv", () => {
   const parse = (text: string, options = {}) => {
-    const { header, columns, rows, values } = parseCsv("f.csv", text, options);
+    const { header, columns, rows, values } = readCsv(fileOf(new Uint8Array(Buffer.from(text)), "f.csv"), options);
     return { header, columns, rows, values: [...values] };
   };
 
@@ -158,6 +160,72 @@ describe("csv", () => {
     );
   });
 
+  /** All cells of a text that comes in pieces, or what is said against it. */
+  function cellsOf(text: string, size: number): string {
+    const pieces = (function* () {
+      for (let at = 0; at < text.length; at += size) yield text.slice(at, at + size);
+    })();
+    const cells = new Cells("f.csv", pieces, ",");
+    const seen: unknown[] = [];
+    try {
+      while (cells.next()) seen.push([cells.line, cells.content, cells.isLast, String(cells.value)]);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      seen.push(error.message);
+    }
+    return JSON.stringify(seen);
+  }
+
+  test("is read alike, whole or in pieces of any length", () => {
+    const unit = fc.constantFrom("1", "25", ",", '"', "\n", "\r", "a", " ", "-", ".", "e", "\u00a0", "\ufeff");
+    fc.assert(
+      fc.property(fc.string({ unit, maxLength: 40 }), (text) => {
+        const whole = cellsOf(text, text.length + 1);
+        for (let size = 1; size < 8; size++) expect(cellsOf(text, size)).toBe(whole);
+      }),
+      { seed: 7, numRuns: 3000 },
+    );
+  });
+
+  test("numbers are those that JavaScript reads", () => {
+    const digits = fc.string({ unit: fc.constantFrom(..."0123456789"), maxLength: 20 });
+    const cell = fc
+      .tuple(
+        fc.constantFrom("", "-", "+"),
+        digits,
+        fc.constantFrom("", "."),
+        digits,
+        fc.constantFrom("", "e-7", "E+30"),
+      )
+      .map((parts) => parts.join(""))
+      .filter((text) => /\d/.test(text) && Number.isFinite(Number(text)));
+    fc.assert(
+      fc.property(cell, (text) => {
+        const [value] = parse(`${text},0\n`).values;
+        expect(Object.is(value, Number(text)), text).toBe(true);
+      }),
+      { seed: 8, numRuns: 5000 },
+    );
+  });
+
+  test.each([
+    ["a cell", `1,${"x".repeat(2 ** 20 + 1)}\n`, "longer than the limit `cell` of 1 MiB"],
+    ["names", `${`${"n".repeat(2 ** 20)},`.repeat(5)}\n`, "the limit `names` is 4 MiB"],
+    ["columns", `${"1,".repeat(1_000_000)}1\n`, "the limit `columns` is 1,000,000"],
+  ])("%s past its limit is refused", (_, text, says) => {
+    expect(complaintOf(() => parse(text))).toContain(says);
+  });
+
+  test("what changes while it is read is refused", () => {
+    const [before, after] = ["1,2\n3,4\n", "1,2\n\n\n\n\n"].map((text) => fileOf(new Uint8Array(Buffer.from(text))));
+    let reads = 0;
+    const file = {
+      ...before!,
+      read: (at: number, into: Uint8Array) => (reads++ === 0 ? before! : after!).read(at, into),
+    };
+    expect(complaintOf(() => readCsv(file))).toContain("it changed while it was read");
+  });
+
   test("a wide first line takes memory for itself alone", () => {
     expect(parse(`${"1,".repeat(200_000)}1`).columns).toBe(200_001);
   });
@@ -183,11 +251,12 @@ describe("text", () => {
   });
 
   test("characters beyond 16 bits are one token", () => {
-    expect(charactersOf("f", "😀a😀")).toMatchObject({ alphabet: ["a", "😀"], tokens: Int32Array.of(1, 0, 1) });
+    const read = readText(fileOf(new Uint8Array(Buffer.from("😀a😀"))), "chars");
+    expect(read).toMatchObject({ alphabet: ["a", "😀"], tokens: Int32Array.of(1, 0, 1) });
   });
 
   test("windows end where the next token does", () => {
-    const tokens = charactersOf("f", "0123456789");
+    const tokens = readText(fileOf(new Uint8Array(Buffer.from("0123456789"))), "chars");
     expect(windowsOf(tokens, 3, 3)).toBe(3);
     expect(windowsOf(tokens, 9, 1)).toBe(1);
     expect(complaintOf(() => windowsOf(tokens, 10, 1))).toContain("one row takes 11");

@@ -36,6 +36,16 @@ export const limits = {
       good: net("x + 1000000"),
     },
   }),
+  "limit/tokens": entry<{ path: string; limit: number }>({
+    severity: "error",
+    message: ({ path, limit }) =>
+      `\`${path}\` brings the words and signs of the model to more than ${limit}, the limit \`tokens\`.`,
+    help: () => "Repeat layers with `for`, or raise the limit with `--max-tokens`.",
+    page: {
+      explain:
+        "What a model file says is held in memory as a tree. The limit, for a model file and all that it imports, keeps a file of the permitted length from taking gigabytes.",
+    },
+  }),
   "limit/nodes": entry<{ limit: number }>({
     severity: "error",
     message: ({ limit }) => `The model has more than ${limit} operations, the limit \`nodes\`.`,

@@ -118,6 +118,8 @@ export interface ElaborateOptions {
   /** `--dim NAME=K`. */
   readonly dims?: ReadonlyMap<string, number>;
   readonly batch?: number;
+  /** Of the file itself: what it imports is counted with them. */
+  readonly tokens?: number;
   /** Of the step; true unless `nnc eval` says otherwise. */
   readonly training?: boolean;
   /** Adds `grad.NAME` of the loss for each parameter and float input to the step. */
