@@ -4,7 +4,7 @@ import { exitCodes } from "../runtime/driver.ts";
 import type { Io } from "../runtime/io.ts";
 import type { Library } from "../runtime/library.ts";
 import { main } from "../runtime/main.ts";
-import { parseOptions } from "../runtime/options.ts";
+import { parseOptions, sameFile } from "../runtime/options.ts";
 import { planRun } from "../runtime/plan.ts";
 import { Record } from "./train-record.ts";
 import { trainReport } from "./train-report.ts";
@@ -16,7 +16,9 @@ export async function trainReported(library: Library, argv: readonly string[], i
   // Found out now, not after hours.
   io.files.probe(path);
   const record = new Record();
-  const { log } = parseOptions(argv, io.program);
+  const options = parseOptions(argv, io.program);
+  for (const flag of ["save", "log", "init"] as const) if (options[flag] === path) throw sameFile("report", flag);
+  const { log } = options;
   const words = log === undefined ? [...argv, `--log=${noLog}`] : argv;
   const code = await main(record.library(library), words, record.io(io, log));
   const { trainer, losses } = record;

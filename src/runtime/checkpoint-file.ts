@@ -18,12 +18,11 @@ export const identityOf = (run: Run, sha256: Sha256): ReadonlyMap<string, string
 
 const slotsOf = ({ plan }: Run) => plan.manifest.slots.map(({ name, dtype, shape }) => [name, dtype, shape]);
 
-/** What a run must share with the checkpoint it goes on from. */
+/** What a run must share with the checkpoint it goes on from. Its seed is the key of the order of rows and of all random numbers. */
 function factsOf(run: Run, identity: ReadonlyMap<string, string>): Map<string, string> {
   const { manifest, data, batch, seed, steps } = run.plan;
   return new Map([
     ["format", "nnc checkpoint 1"],
-    ["step", String(run.step)],
     ["model", manifest.model],
     ["data", data.name],
     ["training rows", data.split.train.text],
@@ -36,12 +35,32 @@ function factsOf(run: Run, identity: ReadonlyMap<string, string>): Map<string, s
   ]);
 }
 
+/** How far the run is: `step` says it all, the others say it to people. */
+function placeOf({ step, plan }: Run): [key: string, text: string][] {
+  const { perEpoch } = plan.batches;
+  return [
+    ["step", String(step)],
+    ["epoch", String(Math.floor(step / perEpoch))],
+    ["batch of the epoch", String(step % perEpoch)],
+    ["target", plan.manifest.target],
+  ];
+}
+
+/** Run-time numbers, as `--lr` and `--set` give them. */
+const settingsOf = ({ trainer, plan }: Run): [key: string, text: string][] =>
+  plan.manifest.scalars.map(({ name }) => [`setting ${name}`, String(trainer.scalars[trainer.index[name]!])]);
+
 /** `marks`: what the driver wants to find again. */
 export const encodeCheckpoint = (
   run: Run,
   identity: ReadonlyMap<string, string>,
   marks: readonly (readonly [key: string, text: string])[],
-): Uint8Array[] => encodeSlots(run.trainer, run.plan.manifest, new Map([...factsOf(run, identity), ...marks]));
+): Uint8Array[] =>
+  encodeSlots(
+    run.trainer,
+    run.plan.manifest,
+    new Map([...factsOf(run, identity), ...placeOf(run), ...settingsOf(run), ...marks]),
+  );
 
 /** The run as it was when the file was written; gives what stands in it. Nothing is changed unless all of it fits. */
 export function restoreCheckpoint(
@@ -50,9 +69,7 @@ export function restoreCheckpoint(
   identity: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
   const { metadata } = readHeader(file);
-  const differences = [...factsOf(run, identity)].filter(
-    ([key, value]) => key !== "step" && metadata.get(key) !== value,
-  );
+  const differences = [...factsOf(run, identity)].filter(([key, value]) => metadata.get(key) !== value);
   const step = Number(metadata.get("step"));
   if (differences.length > 0 || !Number.isSafeInteger(step) || step < 0) {
     const shown = differences
@@ -65,8 +82,30 @@ export function restoreCheckpoint(
     );
   }
   loadSlots(run.trainer, run.plan.manifest, file);
+  restoreSettings(run, metadata);
   run.goOnAfter(step);
   return metadata;
+}
+
+/** Numbers that the command line does not give are what they were. */
+function restoreSettings({ trainer, plan }: Run, metadata: ReadonlyMap<string, string>): void {
+  for (const { name } of plan.manifest.scalars) {
+    const value = Number(metadata.get(`setting ${name}`) ?? Number.NaN);
+    if (!plan.options.scalars.has(name) && Number.isFinite(value)) trainer.scalars[trainer.index[name]!] = value;
+  }
+}
+
+/** What is not as it was when the checkpoint was written, though the run may go on so. */
+export function changesSince({ plan }: Run, metadata: ReadonlyMap<string, string>): string[] {
+  const changes: string[] = [];
+  for (const [name, value] of plan.options.scalars) {
+    const before = metadata.get(`setting ${name}`);
+    if (before !== undefined && before !== String(value)) changes.push(`${name} is ${value} now, and was ${before}`);
+  }
+  const target = metadata.get("target");
+  if (target !== undefined && target !== plan.manifest.target)
+    changes.push(`it was begun for ${target}, whose results agree within rounding`);
+  return changes;
 }
 
 /** Bytes of training rows that are hashed: MNIST five times over. Of more, evenly spaced rows. */
@@ -93,7 +132,7 @@ function hashRows(run: Run, sha256: Sha256): string {
   return hash;
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -67,6 +67,8 @@ export class Checkpoints {
     this.triedAtStep = run.step;
     this.epochsSince = 0;
     try {
+      const [newest] = this.names();
+      if (newest !== undefined && newest > nameOf(run.step)) throw otherRun(folder, newest);
       io.files.write(ownPlace(folder, nameOf(run.step), io.files), encodeCheckpoint(run, this.identity, this.marks()));
       this.writtenAtStep = run.step;
       for (const name of this.names().slice(run.plan.options.keep)) io.files.remove(io.files.join(folder, name));
@@ -75,6 +77,11 @@ export class Checkpoints {
       if (error instanceof UserError) return error;
       throw error;
     }
+  }
+
+  /** Whether the state of the run is on disk. */
+  get isKept(): boolean {
+    return this.run.step === this.writtenAtStep;
   }
 
   /** Goes on from the newest checkpoint that is sound; from the start where there is none. */
@@ -104,3 +111,10 @@ export class Checkpoints {
     return undefined;
   }
 }
+
+const otherRun = (folder: string, newest: string): UserError =>
+  new UserError(
+    "train/checkpoint",
+    `another run has written ${quoted(newest)} to ${quoted(folder)} in the meantime`,
+    "Give each run a folder of its own.",
+  );

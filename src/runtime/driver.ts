@@ -1,15 +1,17 @@
 // A training run from its first line to its last: before, epochs, after; log, checkpoints, signals, divergence.
 import { Best, type Goal } from "./best.ts";
+import { changesSince } from "./checkpoint-file.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { Io, LogFile } from "./io.ts";
 import type { Library, NotFinite } from "./library.ts";
 import type { TrainOptions } from "./options.ts";
-import { firstBrokenParameter, firstNonFinite, loadFrom, saveSlots } from "./parameters.ts";
+import { firstBrokenParameter, firstNonFinite } from "./parameters.ts";
 import { type Plan, planRun } from "./plan.ts";
 import { numberText, Report, resultsText, timeText } from "./report.ts";
 import { Run } from "./run.ts";
+import { SaveFile } from "./save-file.ts";
 import { startWorkers } from "./threads.ts";
-import { bytesText, count, grouped, quoted, UserError } from "./user-error.ts";
+import { attempted, bytesText, count, errorText, grouped, quoted, UserError } from "./user-error.ts";
 
 export const exitCodes = { done: 0, wrong: 1, usage: 2, diverged: 3, internal: 70 } as const;
 
@@ -52,6 +54,11 @@ class Session {
   private validatedAt = 0;
   /** The exit code that a signal asked for. */
   private stopCode: number | undefined;
+  private readonly saveFile: SaveFile | undefined;
+  /** Whether something that was asked for is missing in the end: a log, a checkpoint, the parameters. */
+  private isShort = false;
+  /** The metadata of the checkpoint that the run goes on from. */
+  private resumed: ReadonlyMap<string, string> | undefined;
   /** What ended a worker. */
   private failure: UserError | undefined;
   private pausedAt: number;
@@ -69,9 +76,9 @@ class Session {
     this.keepBest = bestOf(run.plan.keepBest);
     this.checkpoints =
       options.checkpoint === undefined ? undefined : new Checkpoints(run, options.checkpoint, io, () => this.marks());
-    if (options.resume) this.restore(this.checkpoints?.resume());
-    // Found out now, not after hours.
-    if (options.save !== undefined) io.files.probe(options.save);
+    this.resumed = options.resume ? this.checkpoints?.resume() : undefined;
+    this.restore(this.resumed);
+    this.saveFile = options.save === undefined ? undefined : new SaveFile(options.save, run);
     this.log = options.log === undefined ? undefined : io.files.log(options.log, run.step);
     this.pausedAt = io.now();
   }
@@ -116,14 +123,18 @@ class Session {
     if (run.step === 0) this.before();
     const begin = this.io.now();
     const start = run.step;
-    const ending = await this.epochs();
+    const ending = await this.epochs().catch((error: unknown) => {
+      // Data that cannot be read any more: what was learned until now is kept.
+      if (error instanceof UserError && error.code === "file/unreadable") this.checkpoint(false, true);
+      throw error;
+    });
     const seconds = (this.io.now() - begin) / 1000;
     // A run may end well by its losses and still have ruined its parameters in the last step.
     if (ending === "diverged" || this.isBroken()) return this.diverged();
     this.checkpoint(false, true);
-    this.save();
+    const isSaved = this.save();
     if (this.stopCode !== undefined) {
-      report.result("interrupted", `after step ${grouped(run.step)} of ${grouped(plan.stop)}${this.kept()}`);
+      report.result("interrupted", `after step ${grouped(run.step)} of ${grouped(plan.stop)}${this.kept(isSaved)}`);
       return this.stopCode;
     }
     if (ending === "enough") {
@@ -146,8 +157,9 @@ class Session {
       "time",
       `${count(steps, "step")} in ${timeText(seconds)}, ${grouped(Math.round(steps / Math.max(seconds, 1e-9)))} steps/s`,
     );
-    if (plan.options.save !== undefined) report.line("saved", word(plan.options.save));
-    return exitCodes.done;
+    if (this.saveFile && isSaved) report.line("saved", word(this.saveFile.path));
+    this.closeLog();
+    return this.isShort ? exitCodes.wrong : exitCodes.done;
   }
 
   private describe(): void {
@@ -174,7 +186,12 @@ class Session {
       "steps",
       `${grouped(plan.steps)}: ${count(plan.epochs, "epoch")} of ${grouped(plan.batches.perEpoch)}, ${count(plan.batch, "row")} each, seed ${plan.seed}${stop}`,
     );
-    if (this.run.step > 0) report.line("resumed", `after step ${grouped(this.run.step)}`);
+    if (this.resumed) {
+      const changes = changesSince(this.run, this.resumed).map((change) => `; ${change}`);
+      report.line("resumed", `after step ${grouped(this.run.step)}${changes.join("")}`);
+    } else if (plan.options.resume) {
+      report.line("resumed", `nothing: there is no checkpoint in ${word(plan.options.checkpoint!)}, so the run begins`);
+    }
   }
 
   /** The first batch as the untrained model sees it. */
@@ -258,14 +275,15 @@ class Session {
     this.report.line("  validation", resultsText(results));
     const epoch = run.step / plan.batches.perEpoch;
     earlyStop?.offer(results, epoch);
-    if (keepBest?.offer(results, epoch)) this.writeSave();
+    const problem = keepBest?.offer(results, epoch) ? this.saveFile?.keep() : this.saveFile?.retry();
+    if (problem) this.warn(`${problem.message}; trying again after the next epoch`);
   }
 
   /** With --keep-best: the parameters of the best epoch, for what follows. */
   private takeBest(): void {
-    const { keepBest, plan, run, io } = this;
+    const { keepBest } = this;
     if (keepBest?.value === undefined) return;
-    loadFrom(plan.options.save!, run.trainer, plan.manifest, io);
+    this.saveFile!.takeBest();
     this.report.result(
       "kept",
       `the parameters of epoch ${keepBest.epoch}: ${keepBest.goal.metric} ${numberText(keepBest.value)}`,
@@ -286,16 +304,19 @@ class Session {
     );
   }
 
+  private warn(text: string): void {
+    this.report.clear();
+    this.io.warn(`warning: ${text}\n`);
+  }
+
   /** A log that cannot be written any more is no reason to lose the run. */
   private guardLog(action: (log: LogFile) => void): void {
-    try {
-      if (this.log) action(this.log);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      this.log = undefined;
-      this.report.clear();
-      this.io.warn(`warning: ${error.message}; the run goes on without a log\n`);
-    }
+    const { log } = this;
+    const problem = log && attempted(() => action(log));
+    if (!problem) return;
+    this.log = undefined;
+    this.isShort = true;
+    this.warn(`${problem.message}; the run goes on without a log`);
   }
 
   closeLog(): void {
@@ -309,29 +330,31 @@ class Session {
     // A resumed run appends to the log: what it holds must reach as far as the checkpoint.
     this.guardLog((log) => log.flush());
     const problem = this.checkpoints.write();
-    if (problem) {
-      this.report.clear();
-      this.io.warn(`warning: ${problem.message}; trying again at the next interval\n`);
-    }
+    if (!problem) return true;
+    if (last) this.miss(problem.and("the end of the run is in no checkpoint"));
+    else this.warn(`${problem.message}; trying again at the next interval`);
     return true;
   }
 
-  private save(): void {
-    // What --keep-best has found stays.
-    if (this.plan.options.save !== undefined && this.keepBest?.value === undefined) this.writeSave();
+  /** Something that was asked for is not there in the end. */
+  private miss(problem: UserError): void {
+    this.isShort = true;
+    this.report.clear();
+    this.io.warn(errorText(problem));
   }
 
-  private writeSave(): void {
-    const { options, manifest } = this.plan;
-    if (options.save === undefined) return;
-    saveSlots(this.run.trainer, manifest, options.save, this.io);
+  /** Whether what --save asks for is written. */
+  private save(): boolean {
+    const problem = this.saveFile?.finish(this.keepBest?.value !== undefined);
+    if (problem) this.miss(problem);
+    return this.saveFile !== undefined && !problem;
   }
 
   /** Where the state of an interrupted run is. */
-  private kept(): string {
+  private kept(isSaved: boolean): string {
     const { save, checkpoint } = this.plan.options;
-    if (checkpoint !== undefined) return `; go on with --resume --checkpoint ${word(checkpoint)}`;
-    return save === undefined ? "" : `; parameters are in ${quoted(save)}`;
+    if (this.checkpoints?.isKept) return `; go on with --resume --checkpoint ${word(checkpoint!)}`;
+    return isSaved ? `; parameters are in ${quoted(save!)}` : "";
   }
 
   private async evaluateHeldOut(): Promise<void> {
@@ -356,6 +379,9 @@ class Session {
 
   private diverged(): number {
     const { run, plan, report, io } = this;
+    // The best epoch of a run that went wrong is worth more than none.
+    const problem = this.saveFile?.finish(true);
+    if (problem) this.miss(problem);
     report.clear();
     const tensor = firstNonFinite(run.trainer, plan.manifest, run.lastRows);
     const where = tensor === undefined ? "" : `; the first tensor with such a number is ${quoted(tensor)}`;

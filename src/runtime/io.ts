@@ -62,6 +62,8 @@ export interface Io {
   readonly program: string;
   /** Where fetched data sets are kept; undefined where there is no such place. */
   readonly cache: string | undefined;
+  /** Where a file may be left that cannot be written to its place; absent where there is no such folder. */
+  readonly refuge?: string;
   env(name: string): string | undefined;
   print(text: string): void;
   warn(text: string): void;

@@ -4,7 +4,7 @@ import type { Io } from "./io.ts";
 import type { Library } from "./library.ts";
 import { nodeIo } from "./node-io.ts";
 import { optionsText, parseOptions } from "./options.ts";
-import { UserError } from "./user-error.ts";
+import { errorText, UserError } from "./user-error.ts";
 
 export { withKernels } from "./kernels-file.ts";
 export { isMainThread, nodeIo } from "./node-io.ts";
@@ -31,10 +31,6 @@ export async function main(library: Library, argv: readonly string[], io: Io = n
     return error.code.startsWith("usage/") ? exitCodes.usage : exitCodes.wrong;
   }
 }
-
-/** As it is printed: in the form of the compiler's own messages. */
-export const errorText = ({ code, message, help }: UserError): string =>
-  `error: ${message} [${code}]\n${help === undefined ? "" : `help: ${help}\n`}`;
 
 function helpText({ manifest }: Library, program: string): string {
   return `Trains ${manifest.model}.

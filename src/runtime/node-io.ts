@@ -1,5 +1,5 @@
 // Node's surroundings for the runtime: terminal, clock, signals. Files stand in node-files.ts and node-writing.ts.
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { reasonOf } from "./file-faults.ts";
@@ -44,6 +44,7 @@ export function nodeIo(options: NodeIoOptions = {}): Io {
     folder: options.folder ?? dirname(script),
     program: options.program ?? `node ${basename(script)}`,
     cache: cacheFolder(),
+    refuge: tmpdir(),
     env: (name) => process.env[name] || undefined,
     print: streams.print,
     warn: streams.warn,
@@ -51,20 +52,7 @@ export function nodeIo(options: NodeIoOptions = {}): Io {
     width: () => process.stdout.columns ?? 80,
     now: () => performance.now(),
     pause: () => new Promise((resolve) => setImmediate(resolve)),
-    onInterrupt(handler) {
-      // A closed terminal (SIGHUP) would else lose what was trained.
-      const listeners = (
-        [
-          ["SIGINT", 130],
-          ["SIGTERM", 143],
-          ["SIGHUP", 129],
-        ] as const
-      ).map(([signal, code]) => [signal, () => handler(code)] as const);
-      for (const [signal, listener] of listeners) process.on(signal, listener);
-      return () => {
-        for (const [signal, listener] of listeners) process.off(signal, listener);
-      };
-    },
+    onInterrupt,
     worker(url, team, failed) {
       const worker = new Worker(workerText, { eval: true, workerData: { url, team }, execArgv: [] });
       // The process ends without it.
@@ -82,6 +70,38 @@ export function nodeIo(options: NodeIoOptions = {}): Io {
       }
     },
     exit: (code) => process.exit(code),
+  };
+}
+
+/** So soon after a signal it may be told again by whoever hands signals on, as npm does: nobody asked twice. In milliseconds. */
+const echo = 50;
+
+/** A closed terminal (SIGHUP) would else lose what was trained; it may be told any number of times. */
+const signals = [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const;
+
+/** `handler` is told once. From then on a second signal is the system's: it ends the process, in the middle of a long write too. */
+function onInterrupt(handler: (exitCode: number) => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const listeners = signals.map(([signal, code]) => {
+    const listener = (): void => {
+      timer ??= setTimeout(() => {
+        stop((each) => each !== "SIGHUP");
+        handler(code);
+      }, echo);
+    };
+    return [signal, listener] as const;
+  });
+  const stop = (which: (signal: NodeJS.Signals) => boolean): void => {
+    for (const [signal, listener] of listeners) if (which(signal)) process.off(signal, listener);
+  };
+  for (const [signal, listener] of listeners) process.on(signal, listener);
+  return () => {
+    clearTimeout(timer);
+    stop(() => true);
   };
 }
 

@@ -112,9 +112,7 @@ export function parseOptions(argv: readonly string[], program: string): TrainOpt
     const value = values.get(flag);
     return value === undefined ? undefined : wholeNumber(flag, value, low, high);
   };
-  if (values.has("patience") && !values.has("early-stop"))
-    throw new UserError("usage/option", "--patience needs --early-stop METRIC", "Say what is waited for.");
-  return {
+  const options = {
     ...defined({
       dataDir: values.get("data-dir"),
       data: values.get("data"),
@@ -138,7 +136,32 @@ export function parseOptions(argv: readonly string[], program: string): TrainOpt
     quiet: values.has("quiet"),
     help: values.has("help"),
   };
+  if (!options.help) checkTogether(values);
+  return options;
 }
+
+/** Options that mean nothing without another. */
+const companions: readonly (readonly [flag: string, needs: string, value: string, help: string])[] = [
+  ["patience", "early-stop", "METRIC", "Say what is waited for."],
+  ["keep-best", "save", "FILE", "Name the file that keeps the best parameters."],
+  ["every", "checkpoint", "DIR", "Name the folder that keeps the checkpoints."],
+  ["keep", "checkpoint", "DIR", "Name the folder that keeps the checkpoints."],
+  ["resume", "checkpoint", "DIR", "Name the folder that holds the checkpoints."],
+];
+
+function checkTogether(values: ReadonlyMap<string, string>): void {
+  for (const [flag, needs, value, help] of companions) {
+    if (values.has(flag) && !values.has(needs))
+      throw new UserError("usage/option", `--${flag} needs --${needs} ${value}`, help);
+  }
+  const log = values.get("log");
+  const other = ["save", "init"].find((flag) => log !== undefined && values.get(flag) === log);
+  if (other) throw sameFile("log", other);
+}
+
+/** One of the two would take the other's place. */
+export const sameFile = (flag: string, other: string): UserError =>
+  new UserError("usage/option", `--${flag} and --${other} name one file`, "Give each a file of its own.");
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 

@@ -26,15 +26,6 @@ export function encodeSlots(
   return encodeSafetensors(tensors, metadata);
 }
 
-/** Writes all parameters and states, whole or not at all. */
-export const saveSlots = (
-  trainer: Trainer,
-  manifest: Manifest,
-  path: string,
-  io: Io,
-  metadata?: ReadonlyMap<string, string>,
-): void => io.files.write(path, encodeSlots(trainer, manifest, metadata));
-
 /**
  * Fills the slots below `prefix` ("" for all) from a file whose names are relative to it, or all begin with it.
  * Parameters and the model's states must be there; states of the optimizer may be. Nothing is written unless all fits.

@@ -48,13 +48,6 @@ export function planRun(manifest: Manifest, options: TrainOptions, io: Io): Plan
   }
   const batch = batchOf(manifest, options);
   for (const name of options.scalars.keys()) checkScalar(manifest, name);
-  if (options.resume && options.checkpoint === undefined) {
-    throw new UserError(
-      "usage/option",
-      "--resume needs --checkpoint DIR",
-      "Name the folder that holds the checkpoints.",
-    );
-  }
   const data = openData(named, manifest.columns, places);
   const seed = options.seed ?? train.seed;
   const batches = new Batches(data.split.train, { batch, shuffle: train.shuffle, seed, dropLast: train.dropLast });
@@ -77,7 +70,7 @@ function goalsOf(
   options: TrainOptions,
   hasValidation: boolean,
 ): Pick<Plan, "earlyStop" | "keepBest"> {
-  const { earlyStop, keepBest, save } = options;
+  const { earlyStop, keepBest } = options;
   const flag = earlyStop !== undefined ? "early-stop" : "keep-best";
   if ((earlyStop !== undefined || keepBest !== undefined) && !hasValidation) {
     throw new UserError(
@@ -86,12 +79,6 @@ function goalsOf(
       "Say which rows they are: data = mnist(train = 0:50000, valid = 50000:60000).",
     );
   }
-  if (keepBest !== undefined && save === undefined)
-    throw new UserError(
-      "usage/option",
-      "--keep-best needs --save FILE",
-      "Name the file that keeps the best parameters.",
-    );
   return {
     earlyStop: earlyStop === undefined ? undefined : goalOf("early-stop", earlyStop, manifest),
     keepBest: keepBest === undefined ? undefined : goalOf("keep-best", keepBest, manifest),

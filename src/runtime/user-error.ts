@@ -51,7 +51,27 @@ export class UserError extends Error {
     this.code = code;
     this.help = help;
   }
+
+  /** The same, with what follows from it. */
+  and(consequence: string): UserError {
+    return new UserError(this.code, `${this.message}; ${consequence}`, this.help);
+  }
 }
+
+/** What is wrong with an action, where it is the user's to mend. */
+export function attempted(action: () => void): UserError | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error;
+    throw error;
+  }
+}
+
+/** As it is printed: in the form of the compiler's own messages. */
+export const errorText = ({ code, message, help }: UserError): string =>
+  `error: ${message} [${code}]\n${help === undefined ? "" : `help: ${help}\n`}`;
 
 /** Text of unknown origin inside a message: quoted, without terminal escapes, at most 80 characters. */
 export function quoted(text: string): string {

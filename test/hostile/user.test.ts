@@ -204,6 +204,7 @@ describe.skipIf(!existsSync("/dev/full"))("a full disk", () => {
     spawnSync("bash", ["-c", command.replace("nnc", `"${process.execPath}" "${program}"`)], {
       encoding: "utf8",
       cwd: atHome,
+      env: { ...process.env, TMPDIR: atHome },
     });
 
   test("behind what is printed: told once, and a run goes on to its end", () => {
@@ -219,7 +220,12 @@ describe.skipIf(!existsSync("/dev/full"))("a full disk", () => {
 
   test("as a place for results: refused, and the device stays one", () => {
     const { status, stderr } = shell("nnc train net.nn --max-steps 1 --save /dev/full");
-    expect(stderr).toContain('cannot write "/dev/full": the disk is full [file/unwritable]');
+    // What has no place is left where there is one.
+    const left = join(atHome, "nnc-full");
+    expect(stderr).toContain(
+      `cannot write "/dev/full": the disk is full; the parameters are in "${left}" [file/unwritable]`,
+    );
+    expect(existsSync(left)).toBe(true);
     expect(status).toBe(1);
     expect(shell("nnc train net.nn --max-steps 1 --save /dev/null").status).toBe(0);
     for (const device of ["/dev/full", "/dev/null"]) expect(lstatSync(device).isCharacterDevice()).toBe(true);

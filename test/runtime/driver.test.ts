@@ -178,6 +178,10 @@ describe("mistakes", () => {
     [["--quiet=1"], 2, "--quiet takes no value", ""],
     [["--every", "5minutes"], 2, "--every takes steps, seconds or epochs", ""],
     [["--resume"], 2, "--resume needs --checkpoint DIR", ""],
+    [["--every", "3steps"], 2, "--every needs --checkpoint DIR", ""],
+    [["--keep", "2"], 2, "--keep needs --checkpoint DIR", ""],
+    [["--save", "a", "--log", "a"], 2, "--log and --save name one file", "a file of its own"],
+    [["--init", "a", "--log=a"], 2, "--log and --init name one file", ""],
     [["--checkpoint", "/dev/null/x"], 1, 'cannot write "/dev/null/x', ""],
     [["--data", "csv"], 2, "--data takes mnist, fashion_mnist, digits", ""],
     [["--data", "mnist"], 1, "MNIST is not on this machine", "nnc data fetch mnist"],
@@ -367,7 +371,8 @@ describe("what a run survives", () => {
       }),
     };
     const { code, err, out } = await run(fakeLibrary(small), ["--log", path("x.jsonl")], { files });
-    expect(code).toBe(0);
+    // It has not left what it was asked for.
+    expect(code).toBe(1);
     expect(err).toBe("warning: cannot write: the disk is full; the run goes on without a log\n");
     expect(out).toContain("validation");
   });

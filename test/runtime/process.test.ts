@@ -1,6 +1,6 @@
 // The bundled trainer as a process of its own: real signals, closed pipes, sudden deaths.
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -12,10 +12,17 @@ const root = resolve(import.meta.dirname, "../..");
 
 beforeAll(async () => {
   const contents = `
+    import { existsSync } from "node:fs";
     import { fakeLibrary } from "./test/runtime/fake-library.ts";
     import { main } from "./src/runtime/main.ts";
     const data = { source: "digits", positional: [], named: [["train", { range: [0, 640] }], ["valid", { range: [640, 700] }]] };
-    process.exitCode = await main(fakeLibrary({ train: { data, shuffle: true } }), process.argv.slice(2));`;
+    const library = fakeLibrary({ train: { data, shuffle: true } });
+    // Writing may take a minute.
+    const slow = (trainer) => ({ ...trainer, read: (name) => {
+      for (const end = Date.now() + 60_000; process.env.SLOW && existsSync(process.env.SLOW) && Date.now() < end; );
+      return trainer.read(name);
+    } });
+    process.exitCode = await main({ ...library, create: (options) => slow(library.create(options)) }, process.argv.slice(2));`;
   await build({
     stdin: { contents, resolveDir: root, loader: "ts" },
     bundle: true,
@@ -32,8 +39,18 @@ interface Ended {
   readonly err: string;
 }
 
-function start(...argv: string[]): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [trainer, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
+function start(...argv: string[]) {
+  return startIn({}, ...argv);
+}
+
+function startIn(
+  env: Readonly<Record<string, string>>,
+  ...argv: string[]
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [trainer, ...argv], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
   let out = "";
   let err = "";
   child.stdout!.on("data", (chunk: Buffer) => {
@@ -74,6 +91,40 @@ describe("signals", () => {
     expect(seen.err).toBe("");
     const steps = Number(/interrupted +after step ([\d,]+) of/.exec(seen.out)![1]!.replaceAll(",", ""));
     expect(readFileSync(log, "utf8").trimEnd().split("\n")).toHaveLength(steps);
+    expect(readFileSync(save).length).toBeGreaterThan(7850 * 4);
+  });
+
+  const pause = (milliseconds: number): Promise<void> => new Promise((done) => setTimeout(done, milliseconds));
+
+  test("a second one ends it at once, in the middle of a write", async () => {
+    const slow = join(folder, "slow");
+    const save = join(folder, "second.safetensors");
+    const { child, ended } = startIn({ SLOW: slow }, ...endless, "--save", save);
+    await printed(child, "epoch 2/");
+    writeFileSync(slow, "");
+    child.kill("SIGINT");
+    await pause(400);
+    expect(child.exitCode).toBe(null);
+    const begin = performance.now();
+    child.kill("SIGINT");
+    expect(await ended).toMatchObject({ code: null, signal: "SIGINT", err: "" });
+    expect(performance.now() - begin).toBeLessThan(3000);
+    rmSync(slow);
+    expect(existsSync(save)).toBe(false);
+  });
+
+  test.each([
+    ["a Ctrl-C that is handed on by whoever started it", "SIGINT", 10, 130],
+    ["a terminal that tells more than once that it is closed", "SIGHUP", 150, 129],
+  ] as const)("%s is one", async (_, signal, gap, code) => {
+    const save = join(folder, `echo-${signal}.safetensors`);
+    const { child, ended } = start(...endless, "--save", save);
+    await printed(child, "epoch 2/");
+    for (let k = 0; k < 3; k++) {
+      child.kill(signal);
+      await pause(gap);
+    }
+    expect(await ended).toMatchObject({ code, err: "" });
     expect(readFileSync(save).length).toBeGreaterThan(7850 * 4);
   });
 

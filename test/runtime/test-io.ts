@@ -31,6 +31,7 @@ export interface TestIoOptions {
   /** Milliseconds that pass between two looks at the clock. */
   readonly tick?: number;
   readonly terminal?: boolean;
+  readonly refuge?: string;
   pause?(): void;
 }
 
@@ -45,6 +46,7 @@ export function testIo(options: TestIoOptions): TestIo {
     folder: options.folder,
     program: "nnc train model.nn",
     cache: undefined,
+    ...(options.refuge === undefined ? {} : { refuge: options.refuge }),
     env: (name) => options.env?.get(name),
     print: (text) => void printed.push(text),
     warn: (text) => void warned.push(text),
