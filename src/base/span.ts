@@ -6,6 +6,13 @@ export interface Source {
   readonly text: string;
 }
 
+/** What a source's file is called, without its folder, on one line: a name may hold line breaks and worse. */
+export const fileNameOf = ({ path }: Source): string =>
+  path
+    .split(/[\\/]/)
+    .at(-1)!
+    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?");
+
 export interface Span {
   readonly source: Source;
   /** Offset of the first character. */

@@ -1,6 +1,8 @@
 // `nnc build`: the model as TypeScript, as a bundled library with its types, and as a program that trains.
+
 import { join, relative } from "node:path";
 import { Command, Option } from "commander";
+import { visible } from "../base/frame.ts";
 import { ownPlace } from "../runtime/locate.ts";
 import { bytesText, UserError } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
@@ -92,7 +94,7 @@ async function build(path: string, options: BuildOptions, cli: Cli): Promise<num
     new Map([...files].map(([file, bytes]) => [ownPlace(options.out, file, cli.files), [bytes]])),
   );
   if (options.format === "text") {
-    for (const [file, bytes] of files) cli.print(`${join(options.out, file)}  ${bytesText(bytes.length)}\n`);
+    for (const [file, bytes] of files) cli.print(`${visible(join(options.out, file))}  ${bytesText(bytes.length)}\n`);
   }
   return exit.done;
 }

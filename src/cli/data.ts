@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { shorten, visible } from "../base/frame.ts";
 import { suggest } from "../base/suggest.ts";
-import { bytesText, count, grouped, quoted } from "../runtime/user-error.ts";
+import { bytesText, count, grouped, quoted, UserError } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
 import { examples } from "./options.ts";
 import { numberText, tableText } from "./table.ts";
@@ -49,21 +49,25 @@ async function fetchData(name: string, options: FetchOptions, cli: Cli): Promise
   if (!set) {
     const known = [...dataSets.keys()];
     const near = suggest(name, known);
-    const meant = near ? `; did you mean ${near}?` : "";
-    cli.warn(`error: ${quoted(name)} is no data set that can be fetched${meant}. There are ${known.join(", ")}.\n`);
-    return exit.usage;
+    throw new UserError(
+      "usage/value",
+      `${quoted(name)} is no data set that can be fetched`,
+      near ? `Did you mean ${near}?` : `There are ${known.join(", ")}.`,
+    );
   }
-  if (folder === undefined) {
-    cli.warn("error: there is no cache folder on this machine; say where to put the files with --data-dir.\n");
-    return exit.usage;
-  }
+  if (folder === undefined)
+    throw new UserError(
+      "usage/option",
+      "there is no cache folder on this machine",
+      "Say where the files go: --data-dir.",
+    );
   if (set.kind === "made") {
     const { imageFiles } = await import("./image-files.ts");
     const { ownPlace } = await import("../runtime/locate.ts");
     cli.files.writeTogether(
       new Map(imageFiles(set).map(([file, parts]) => [ownPlace(folder, file, cli.files), parts])),
     );
-    cli.print(`${set.title} is in ${folder}: ${grouped(set.rows)} images drawn\n`);
+    cli.print(`${set.title} is in ${visible(folder)}: ${grouped(set.rows)} images drawn\n`);
     return exit.done;
   }
   const clear = (): void => {
@@ -78,12 +82,12 @@ async function fetchData(name: string, options: FetchOptions, cli: Cli): Promise
     },
     problem: (mirror, what) => {
       clear();
-      cli.warn(`${mirror}: ${what}\n`);
+      cli.warn(`${visible(mirror)}: ${visible(what)}\n`);
     },
   });
   clear();
   cli.print(
-    `${set.title} is in ${folder}: ${count(fetched.length, "file")} fetched, ${present.length} there already\n`,
+    `${set.title} is in ${visible(folder)}: ${count(fetched.length, "file")} fetched, ${present.length} there already\n`,
   );
   return exit.done;
 }

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import type { Entry } from "../base/diagnostic.ts";
 import { closest, suggest } from "../base/suggest.ts";
+import { quoted, UserError } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
 import { examples } from "./options.ts";
 import { tableText } from "./table.ts";
@@ -29,8 +30,7 @@ async function explain(given: string | undefined, cli: Cli): Promise<number> {
   }
   const near = suggest(code, entries.keys());
   const hint = near ? `Did you mean ${near}?` : `Codes like it: ${closest(code, entries.keys(), 5).join(", ")}.`;
-  cli.warn(`error: there is no code ${JSON.stringify(code.slice(0, 80))}. ${hint}\n`);
-  return exit.usage;
+  throw new UserError("usage/value", `there is no code ${quoted(code)}`, hint);
 }
 
 function pageText(code: string, { severity, page }: Entry<never>): string {

@@ -1,7 +1,9 @@
 // `nnc explore`: a page that shows a model from its source to its memory, and trains it; served here, or written as one file.
+
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { dirname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { visible } from "../base/frame.ts";
 import type { Module } from "../ir/module.ts";
 import type { Io } from "../runtime/io.ts";
 import { openNamed } from "../runtime/locate.ts";
@@ -57,11 +59,11 @@ async function explore(path: string, { port, out }: ExploreOptions, cli: Cli): P
   if (out !== undefined) {
     const html = pageHtml(model());
     cli.files.write(out, [new TextEncoder().encode(html)]);
-    cli.print(`${out}  ${bytesText(Buffer.byteLength(html))}\n`);
+    cli.print(`${visible(out)}  ${bytesText(Buffer.byteLength(html))}\n`);
     return exit.done;
   }
   const server = await serve(port, () => pageHtml(model()), contentPolicy);
-  cli.print(`${path} is open at http://127.0.0.1:${port}/ (Ctrl-C ends it)\n`);
+  cli.print(`${visible(path)} is open at http://127.0.0.1:${port}/ (Ctrl-C ends it)\n`);
   return untilInterrupted(server, cli);
 }
 
@@ -105,11 +107,14 @@ function portNumber(text: string): number {
   throw new InvalidArgumentError("It takes a whole number from 1 to 65535.");
 }
 
+/** What the page's address may be called; a browser leaves port 80 out. */
+const addresses = (port: number): string[] =>
+  ["127.0.0.1", "localhost"].flatMap((name) => (port === 80 ? [name, `${name}:80`] : [`${name}:${port}`]));
+
 /** A page of another site asks: its own address is told, or the browser says so. The address bar says neither. */
 function isForeign({ headers }: IncomingMessage, port: number): boolean {
   const { origin } = headers;
-  if (origin !== undefined && origin !== `http://127.0.0.1:${port}` && origin !== `http://localhost:${port}`)
-    return true;
+  if (origin !== undefined && !addresses(port).some((address) => origin === `http://${address}`)) return true;
   const site = headers["sec-fetch-site"];
   return site !== undefined && site !== "none" && site !== "same-origin" && headers["sec-fetch-mode"] !== "navigate";
 }
@@ -117,7 +122,8 @@ function isForeign({ headers }: IncomingMessage, port: number): boolean {
 /** Only this machine reaches it, and a name that was made to point here gets nothing; nor does a page of another site. */
 function serve(port: number, html: () => string, policy: string): Promise<Server> {
   const server = createServer((request, response) => {
-    const isOurs = request.headers.host === `127.0.0.1:${port}` || request.headers.host === `localhost:${port}`;
+    const [host, ...more] = request.headersDistinct["host"] ?? [];
+    const isOurs = more.length === 0 && addresses(port).includes(host ?? "");
     const isAsked = request.url === "/" && (request.method === "GET" || request.method === "HEAD");
     if (!isOurs || !isAsked || isForeign(request, port)) {
       // Whatever else is sent is not read.

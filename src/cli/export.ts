@@ -1,10 +1,12 @@
 // `nnc export`: the same model for another engine: a PyTorch program, or ONNX graphs.
+
 import { Command, Option } from "commander";
 import { type Diagnostic, diagnose } from "../base/diagnostic.ts";
 import { exporting } from "../base/diagnostics/export.ts";
+import { visible } from "../base/frame.ts";
 import type { Module } from "../ir/module.ts";
 import { ownPlace } from "../runtime/locate.ts";
-import { bytesText, quoted } from "../runtime/user-error.ts";
+import { bytesText, quoted, UserError } from "../runtime/user-error.ts";
 import { type Cli, exit } from "./cli.ts";
 import { show } from "./diagnostics.ts";
 import { batchOption, examples, type ModelOptions, withModelOptions } from "./options.ts";
@@ -44,21 +46,19 @@ export const exportCommand = (cli: Cli, done: (code: number) => void): Command =
 
 async function exportModel(path: string, options: ExportOptions, cli: Cli): Promise<number> {
   if (options.to === "pytorch" && options.graph !== undefined) {
-    cli.warn("error: --graph is for --to onnx; a PyTorch program holds the whole training.\n");
-    return exit.usage;
+    throw new UserError("usage/option", "--graph is for --to onnx", "A PyTorch program holds the whole training.");
   }
   if (options.init !== undefined && (options.to === "pytorch" || options.graph === "step")) {
-    cli.warn("error: --init is for --to onnx --graph forward; elsewhere parameters are given when it runs.\n");
-    return exit.usage;
+    const help = "Elsewhere parameters are given when it runs.";
+    throw new UserError("usage/option", "--init is for --to onnx --graph forward", help);
   }
   if (options.data !== undefined && options.to === "onnx") {
-    cli.warn("error: --data is for --to pytorch; an ONNX graph takes its columns as inputs.\n");
-    return exit.usage;
+    throw new UserError("usage/option", "--data is for --to pytorch", "An ONNX graph takes its columns as inputs.");
   }
   const { dataSets } = await import("../runtime/sets.ts");
   if (options.data !== undefined && !dataSets.has(options.data)) {
-    cli.warn(`error: --data takes ${[...dataSets.keys()].join(", ")}, and not ${quoted(options.data)}.\n`);
-    return exit.usage;
+    const what = `--data takes ${[...dataSets.keys()].join(", ")}, and not ${quoted(options.data)}`;
+    throw new UserError("usage/value", what, "Name other data in the model file.");
   }
   const { readModel } = await import("./model-file.ts");
   const { name, module, diagnostics } = readModel(path, cli, {
@@ -75,7 +75,7 @@ async function exportModel(path: string, options: ExportOptions, cli: Cli): Prom
   if (!show(cli, made.diagnostics, options.format)) return exit.wrong;
   const file = ownPlace(options.out, made.file, cli.files);
   cli.files.write(file, [made.bytes]);
-  if (options.format === "text") cli.print(`${file}  ${bytesText(made.bytes.length)}\n`);
+  if (options.format === "text") cli.print(`${visible(file)}  ${bytesText(made.bytes.length)}\n`);
   return exit.done;
 }
 

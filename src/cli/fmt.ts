@@ -1,5 +1,7 @@
 // `nnc fmt`: model files as they should look.
+
 import { Command } from "commander";
+import { visible } from "../base/frame.ts";
 import { type Cli, exit } from "./cli.ts";
 import { type Format, show } from "./diagnostics.ts";
 import { examples, formatOption } from "./options.ts";
@@ -35,7 +37,7 @@ async function fmt(files: readonly string[], options: FmtOptions, cli: Cli): Pro
     }
     const text = format(source, limits);
     if (text === source.text) continue;
-    cli.print(`${path}${options.check ? " is not formatted" : ""}\n`);
+    cli.print(`${visible(path)}${options.check ? " is not formatted" : ""}\n`);
     if (options.check) code = exit.wrong;
     else cli.files.write(path, [encoder.encode(text)]);
   }

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../../package.json";
 import { Refusal } from "../base/diagnostic.ts";
+import { visible } from "../base/frame.ts";
 import type { Files } from "../runtime/io.ts";
 import { quoted, UserError } from "../runtime/user-error.ts";
 import { buildCommand } from "./build.ts";
@@ -50,7 +51,8 @@ export async function run(argv: readonly string[], cli: Cli): Promise<number> {
     .description("Compiles small neural-network model files into specialised training programs.")
     .version(version)
     .exitOverride()
-    .configureOutput({ writeOut: cli.print, writeErr: cli.warn })
+    // Mistakes are told by ourselves, in the form of all others.
+    .configureOutput({ writeOut: cli.print, writeErr: cli.warn, outputError: () => {} })
     .showSuggestionAfterError()
     .addHelpText(
       "after",
@@ -121,9 +123,22 @@ function adopt(program: Command, command: Command): void {
 const formatOf = (argv: readonly string[]): Format =>
   argv.some((word, k) => word === "--format=json" || (word === "json" && argv[k - 1] === "--format")) ? "json" : "text";
 
+/** What commander says of a command line, which may quote any text. */
+function usageError({ message }: CommanderError): UserError {
+  const [, what = message, meant] = /^(?:error: )?(.*?)(?:\n\(Did you mean (.*)\?\))?$/s.exec(message) ?? [];
+  const short = what.length <= 300 ? what : `${what.slice(0, 200)} … ${what.slice(-60)}`;
+  const code = /is invalid/.test(what) ? "usage/value" : "usage/option";
+  const help = "`nnc --help` lists commands, `nnc COMMAND --help` their options.";
+  return new UserError(code, short.replace(/\.$/, ""), meant === undefined ? help : `Did you mean ${meant}?`);
+}
+
 function failed(error: unknown, format: Format, cli: Cli): number {
-  // Commander has printed what it has to say. Help and version end here too.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage;
+  if (error instanceof CommanderError) {
+    // Help and version end here too.
+    if (error.exitCode === 0) return exit.done;
+    if (error.code === "commander.help") return exit.usage;
+    return failed(usageError(error), format, cli);
+  }
   if (error instanceof UserError) {
     show(cli, [diagnosticOf(error)], format);
     return error.code.startsWith("usage/") ? exit.usage : exit.wrong;
@@ -138,7 +153,7 @@ function failed(error: unknown, format: Format, cli: Cli): number {
     return failed(new UserError("data/value", error.message, help), format, cli);
   }
   const trace = error instanceof Error ? error.stack : undefined;
-  cli.warn(`internal error: ${error instanceof Error ? error.message : String(error)}\n`);
+  cli.warn(`internal error: ${visible(error instanceof Error ? error.message : String(error))}\n`);
   cli.warn("  This is a mistake in nnc, not in your files. Please report it with the command and the model file");
   cli.warn(cli.env("NNC_DEBUG") ? `:\n${trace}\n` : "; NNC_DEBUG=1 shows where it happened.\n");
   return exit.internal;

@@ -1,5 +1,6 @@
 // A training run that leaves a report: the same run, recorded.
 
+import { visible } from "../base/frame.ts";
 import { exitCodes } from "../runtime/driver.ts";
 import type { Io } from "../runtime/io.ts";
 import type { Library } from "../runtime/library.ts";
@@ -28,6 +29,6 @@ export async function trainReported(library: Library, argv: readonly string[], i
   const title = `${library.manifest.model} on ${plan.data.title}`;
   const html = trainReport({ title, command: [io.program, ...argv].join(" "), plan, trainer, losses });
   io.files.write(path, [new TextEncoder().encode(html)]);
-  io.print(`${"report".padEnd(16)} ${path}\n`);
+  io.print(`${"report".padEnd(16)} ${visible(path)}\n`);
   return code;
 }

@@ -1,8 +1,10 @@
 // `--watch`: runs the same command line without it, again after each change of a model file below the model's folder.
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
+import { visible } from "../base/frame.ts";
 import { type Cli, exit } from "./cli.ts";
 
 /** Editors write a file in several steps; they are over after this many milliseconds. */
@@ -32,7 +34,7 @@ async function runOnChange(file: string, cli: Cli): Promise<number> {
     const started = spawn(program!, argv, { stdio: ["ignore", "inherit", "inherit"] });
     child = started;
     started.on("exit", () => {
-      if (child === started) cli.warn(`watching ${dirname(file)} for changes; Ctrl-C ends\n`);
+      if (child === started) cli.warn(`watching ${visible(dirname(file))} for changes; Ctrl-C ends\n`);
     });
   };
   const again = (): void => {

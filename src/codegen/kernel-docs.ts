@@ -1,5 +1,5 @@
 // What stands above an emitted kernel, for its reader: what it computes, and the lines of the model that it comes from. Knows no target.
-import { positionAt } from "../base/span.ts";
+import { fileNameOf, positionAt } from "../base/span.ts";
 import type { Origin } from "../ir/graph.ts";
 import type { SharedFunction } from "./share-kernels.ts";
 import { comment } from "./ts/text.ts";
@@ -26,7 +26,7 @@ function sourceLines(origins: readonly Origin[]): string[] {
     if (!span) continue;
     const { line } = positionAt(span.source, span.start);
     const source = span.source.text.split("\n")[line - 1]!.trim();
-    const file = span.source.path.split("/").at(-1)!;
+    const file = comment(fileNameOf(span.source));
     const key = `${file}:${line}`;
     if (!seen.has(key)) seen.set(key, `${file}:${line} (${role}): ${comment(source)}`);
   }

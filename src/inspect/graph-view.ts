@@ -1,6 +1,6 @@
 // A graph as a picture needs it: what is a box, what it says, what it is joined to, which call it belongs to.
 // Knows no layout and no format.
-import { positionAt } from "../base/span.ts";
+import { fileNameOf, positionAt } from "../base/span.ts";
 import type { Graph, Node, NodeId, Origin } from "../ir/graph.ts";
 import { languagePiece, meanOf, meanPiece } from "../ir/notation.ts";
 import { type Piece, word } from "../ir/pieces.ts";
@@ -146,5 +146,5 @@ function boxOf(node: Node, name: string, text: string, kind: ViewNode["kind"]): 
 export function placeOf(origins: readonly Origin[]): string {
   const span = origins.find((origin) => origin.span !== undefined)?.span;
   if (!span) return "";
-  return `${span.source.path.split("/").at(-1)}:${positionAt(span.source, span.start).line}`;
+  return `${fileNameOf(span.source)}:${positionAt(span.source, span.start).line}`;
 }

@@ -1,6 +1,6 @@
 // A graph as text, one line per node, for `--print-after`, `nnc inspect` and goldens of passes. Changes and decides nothing.
 import { numberText } from "../base/number-text.ts";
-import { positionAt } from "../base/span.ts";
+import { fileNameOf, positionAt } from "../base/span.ts";
 import type { Graph, Node, Origin } from "./graph.ts";
 import type { AttrValue } from "./op-def.ts";
 import { dimText, typeText } from "./types.ts";
@@ -93,7 +93,7 @@ function originText(origins: readonly Origin[]): string {
   const origin = origins.find(({ span }) => span !== undefined);
   if (!origin?.span) return "";
   const { source, start } = origin.span;
-  const file = source.path.split("/").at(-1);
+  const file = fileNameOf(source);
   const role = origin.role === "backward" || origin.role === "update" ? ` ${origin.role}` : "";
   return `${file}:${positionAt(source, start).line}${role}`;
 }

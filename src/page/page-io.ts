@@ -17,7 +17,7 @@ export const openBytes = (path: string, bytes: Uint8Array): OpenFile => ({
 export function pageIo(files: ReadonlyMap<string, Uint8Array>): Io {
   const at = (path: string): string => path.replace(/^\/+/, "");
   const noDisk = (): never => {
-    throw new UserError("file/unwritable", "a page writes no files");
+    throw new UserError("file/unwritable", "a page writes no files", "Use the buttons that save.");
   };
   return {
     files: {

@@ -29,6 +29,7 @@ export function openData(data: DataManifest, wanted: readonly ColumnManifest[], 
     throw new UserError(
       "file/too-large",
       `${table.title} has ${grouped(table.rows)} rows, more than the limit \`rows\` of ${grouped(limits.rows)}`,
+      "Split the file, and train on a part of it.",
     );
   }
   const split = splitOf(data, table.rows, table.test);

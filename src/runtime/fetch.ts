@@ -136,7 +136,8 @@ async function download(
         if (bytes > limits.download)
           throw new UserError(
             "file/too-large",
-            `it is longer than the limit download of ${bytesText(limits.download)}`,
+            `it is longer than the limit \`download\` of ${bytesText(limits.download)}`,
+            "Take another mirror.",
           );
         told(partial, () => writeAll(fd, chunk));
         progress(bytes, total);

@@ -4,7 +4,7 @@ import type { Io } from "./io.ts";
 import type { Library } from "./library.ts";
 import { nodeIo } from "./node-io.ts";
 import { optionsText, parseOptions } from "./options.ts";
-import { errorText, UserError } from "./user-error.ts";
+import { errorText, printable, UserError } from "./user-error.ts";
 
 export { withKernels } from "./kernels-file.ts";
 export { isMainThread, nodeIo } from "./node-io.ts";
@@ -23,7 +23,8 @@ export async function main(library: Library, argv: readonly string[], io: Io = n
     return await train(library, options, io);
   } catch (error) {
     if (!(error instanceof UserError)) {
-      io.warn(`internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
+      const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      io.warn(`internal error: ${trace.split("\n").map(printable).join("\n")}\n`);
       io.warn("  This is a mistake in nnc, not in your model or data. Please report it with the lines above.\n");
       return exitCodes.internal;
     }

@@ -188,7 +188,8 @@ const mostThreads = 64;
 function wholeNumber(flag: string, text: string, low: number, high: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= low && value <= high) return value;
-  throw new UserError("usage/value", `--${flag} takes a whole number from ${low} to ${high}, and not ${quoted(text)}`);
+  const what = `--${flag} takes a whole number from ${low} to ${high}, and not ${quoted(text)}`;
+  throw new UserError("usage/value", what, `Write it in digits, as in --${flag} ${Math.max(low, 2)}.`);
 }
 
 function intervalOf(text: string): Interval {

@@ -92,6 +92,7 @@ function dataOf(manifest: Manifest, options: TrainOptions) {
     throw new UserError(
       "usage/value",
       `--data takes ${[...dataSets.keys()].join(", ")}, and not ${quoted(options.data)}`,
+      "Name other data in the model file.",
     );
   }
   // The model's row ranges stay.

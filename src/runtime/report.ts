@@ -1,7 +1,7 @@
 // What a training run prints: plain lines, and on a terminal one line that is redrawn. Knows numbers and texts, no
 // trainer.
 import type { Io } from "./io.ts";
-import { grouped } from "./user-error.ts";
+import { grouped, printable } from "./user-error.ts";
 
 /** Loss and metrics by name, loss first. */
 export type Results = readonly (readonly [name: string, value: number])[];
@@ -62,7 +62,7 @@ export class Report {
   /** A line that is wanted even when quiet. */
   result(label: string, text: string): void {
     this.clear();
-    this.io.print(`${label.padEnd(16)} ${text}\n`);
+    this.io.print(`${label.padEnd(16)} ${printable(text)}\n`);
   }
 
   progress(progress: Progress): void {

@@ -83,7 +83,8 @@ function rangesOf(name: string, value: DataArgument, source: string, total: numb
     }
     throw new UserError(
       "data/argument",
-      `${name} of ${source} takes rows, as in ${name} = 0:100 or ${name} = [0:100, 200:300]`,
+      `${name} of ${source} takes rows`,
+      `Write them as in ${name} = 0:100 or ${name} = [0:100, 200:300].`,
     );
   });
 }

@@ -71,6 +71,7 @@ export function readHeader(file: OpenFile): SafetensorsHeader {
     throw new UserError(
       "file/too-large",
       `the header of ${quoted(file.path)} takes ${bytesText(Number(length))}, more than the limit \`safetensorsHeader\` of ${bytesText(limits.safetensorsHeader)}`,
+      "Split the file: each takes about 150,000 tensors.",
     );
   }
   const bytes = new Uint8Array(Number(length));
@@ -191,6 +192,7 @@ export function encodeSafetensors(
       throw new UserError(
         "params/names",
         `a safetensors file cannot hold a tensor called ${quoted(tensor.name)}${tensor.name === "__metadata__" ? "" : " twice"}`,
+        "Give the tensor another name.",
       );
     seen.add(tensor.name);
     const end = offset + tensor.values.length * widthOf(tensor);

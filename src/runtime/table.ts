@@ -100,5 +100,6 @@ export function equalRows(columns: readonly Column[]): number {
 export function optionText(options: ReadonlyMap<string, DataArgument>, name: string, otherwise: string): string {
   const value = options.get(name) ?? otherwise;
   if (typeof value === "string") return value;
-  throw new UserError("data/argument", `${quoted(name)} takes a text, and not ${quoted(JSON.stringify(value))}`);
+  const what = `${quoted(name)} takes a text, and not ${quoted(JSON.stringify(value))}`;
+  throw new UserError("data/argument", what, `Write it in quotes: ${name} = "…".`);
 }

@@ -43,9 +43,9 @@ export type ErrorCode =
 export class UserError extends Error {
   readonly code: ErrorCode;
   /** One sentence saying what to change. */
-  readonly help: string | undefined;
+  readonly help: string;
 
-  constructor(code: ErrorCode, message: string, help?: string) {
+  constructor(code: ErrorCode, message: string, help: string) {
     super(message);
     this.name = "UserError";
     this.code = code;
@@ -70,18 +70,19 @@ export function attempted(action: () => void): UserError | undefined {
 }
 
 /** As it is printed: in the form of the compiler's own messages. */
-export const errorText = ({ code, message, help }: UserError): string =>
-  `error: ${message} [${code}]\n${help === undefined ? "" : `help: ${help}\n`}`;
+export const errorText = ({ code, message, help }: UserError): string => `error: ${message} [${code}]\nhelp: ${help}\n`;
 
-/** Text of unknown origin inside a message: quoted, without terminal escapes, at most 80 characters. */
-export function quoted(text: string): string {
-  const short = text.length > 80 ? `${text.slice(0, 76)} …` : text;
-  // Beyond what JSON escapes: C1 controls, line separators and the marks that reverse a line's direction.
-  return JSON.stringify(short).replace(
-    /[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+/** Text of unknown origin outside of quotes: nothing in it moves the cursor, colours or turns a line around. */
+export const printable = (text: string): string =>
+  text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are meant
+    /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-}
+
+/** Text of unknown origin inside a message: quoted, without terminal escapes, at most 80 characters. */
+export const quoted = (text: string): string =>
+  printable(JSON.stringify(text.length > 80 ? `${text.slice(0, 76)} …` : text));
 
 /** "3 rows", "1 row". */
 export const count = (n: number, noun: string): string => `${grouped(n)} ${noun}${n === 1 ? "" : "s"}`;

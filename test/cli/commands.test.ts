@@ -397,7 +397,7 @@ describe("nnc explain, params, data", () => {
     expect(stdout).toMatch(/names +a, b/);
     const none = await nnc(["data", "fetch", "mnits"]);
     expect(none.code).toBe(2);
-    expect(none.stderr).toContain("did you mean mnist?");
+    expect(none.stderr).toContain("Did you mean mnist?");
   });
 
   test("params refuses what the trainer would refuse", async () => {

@@ -11,6 +11,11 @@ import { compile } from "../../src/codegen/compile.ts";
 import { printDeclarations } from "../../src/codegen/ts/declarations.ts";
 import { emitModule } from "../../src/codegen/ts/emit.ts";
 import { printPlain } from "../../src/codegen/ts/plain.ts";
+import { assemble } from "../../src/codegen/wat/assemble.ts";
+import { watText } from "../../src/codegen/wat/module.ts";
+import { elaborate } from "../../src/dsl/elaborate.ts";
+import { parse } from "../../src/dsl/parse.ts";
+import { printPyTorch } from "../../src/export/pytorch/file.ts";
 import type { Module } from "../../src/ir/module.ts";
 import { check as checkAll } from "../dsl/compile.ts";
 import { hostileNames, hostileTexts } from "./hostile-words.ts";
@@ -198,4 +203,30 @@ test("files of any name are written with that name and hold no code of it", asyn
     expect([...files.keys()]).toEqual([".ts", ".js", ".d.ts", ".train.js"].map((ending) => name + ending));
     for (const [file, bytes] of files) expect(shapeOf(textOf(bytes)), file).toBe(shapes.get(file.slice(name.length)));
   }
+});
+
+test("a model file of any name: the same kernels on every target, and nothing of the name but in comments", async () => {
+  const read = (path: string): Module => {
+    const parsed = parse({ path, text: plain(template) });
+    return elaborate(parsed.file).module!;
+  };
+  const withoutComments = (wat: string): string => wat.replace(/;;.*$/gm, "").replace(/\s+/g, " ");
+  const base = read("plain.nn");
+  const [shape, kernels] = [shapeOf(emitted(base).text), withoutComments(watText(compile(base, { target: "wasm" })))];
+  for (const name of [...hostileTexts, "a\nunreachable ;;", "a\r) (;", "a\u2028b"].filter(
+    (text) => !text.includes("\0"),
+  )) {
+    const module = read(`${name}.nn`);
+    const { text } = emitted(module);
+    expect(shapeOf(text), name).toBe(shape);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are looked for
+    expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e]/);
+    const wat = watText(compile(module, { target: "wasm" }));
+    expect(withoutComments(wat), name).toBe(kernels);
+    expect(printPyTorch(module, `${name}.nn`).text.split("\n").slice(1), name).toEqual(
+      printPyTorch(base, "plain.nn").text.split("\n").slice(1),
+    );
+  }
+  const unit = compile(read("a\nunreachable ;;.nn"), { target: "wasm" });
+  expect((await assemble(watText(unit))).length).toBeGreaterThan(100);
 });

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { nodeCli } from "../../src/cli/cli.ts";
@@ -232,6 +233,67 @@ describe.skipIf(!existsSync("/dev/full"))("a full disk", () => {
   });
 });
 
+test("nothing in a name or a file moves the cursor or colours: what is printed is printable", async () => {
+  const name = "\u001b[31mred\u0007\u009b2J\u202e";
+  const text = model
+    .replace("model net", `# ${name}\nmodel   net`)
+    .replace("digits(train = 0:40)", `csv(${JSON.stringify(`${name}.csv`)})`)
+    .replace("class[N] < 10", "class[N] < 3");
+  const row = `${"1,".repeat(784)}1\n`;
+  const folder = folderWith({ [`${name}.nn`]: text, [`${name}.csv`]: row, [`${name}.bad.csv`]: `1,${name}\n` });
+  const at = (end: string): string => join(folder, `${name}${end}`);
+  const json = JSON.stringify({ [name]: { dtype: "U8", shape: [1], data_offsets: [0, 1] } });
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(Buffer.byteLength(json)));
+  writeFileSync(at(".safetensors"), Buffer.concat([length, Buffer.from(`${json}\0`)]));
+  const seen: string[] = [];
+  for (const argv of [
+    ["check", at(".nn")],
+    ["check", at("none.nn")],
+    ["fmt", "--check", at(".nn")],
+    ["build", at(".nn"), "-o", at("out")],
+    ["export", at(".nn"), "--to", "onnx", "-o", at("out")],
+    ["explore", at(".nn"), "--out", at(".html")],
+    ["train", at(".nn"), "--save", at(".params"), "--log", at(".log"), "--checkpoint", at("points"), "--resume"],
+    ["train", at(".nn"), "--report", at(".report.html")],
+    ["train", at(".nn"), "--init", at(".safetensors")],
+    ["params", at(".safetensors")],
+    ["data", "info", at(".csv")],
+    ["data", "info", at(".bad.csv")],
+    ["data", "fetch", name],
+    ["inspect", at(".nn"), "--stage", "ts"],
+    ["inspect", at(".nn"), "--after", name],
+    ["explain", name],
+    [name],
+    ["check", `--${name}`],
+  ]) {
+    const { code, stdout, stderr } = await nnc(argv);
+    const printed = stdout + stderr;
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are looked for
+    expect(printed, `${argv[0]}: ${code}`).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/);
+    expect(printed).not.toContain("internal error");
+    expect(printed.length).toBeGreaterThan(0);
+    seen.push(`${argv[0]} ${code}`);
+  }
+  expect(seen.filter((each) => each.endsWith(" 0"))).toHaveLength(9);
+});
+
+test("names of any length are cut in messages", async () => {
+  const long = "n".repeat(5000);
+  for (const argv of [
+    [long],
+    ["check", long],
+    ["check", `--${long}`],
+    ["explain", long],
+    ["data", "info", `${long}.csv`],
+  ]) {
+    const { code, stderr } = await nnc(argv);
+    expect(code).not.toBe(0);
+    expect(stderr.length, argv[0]!.slice(0, 9)).toBeLessThan(800);
+    expect(stderr).toMatch(/^error: .*\nhelp: /);
+  }
+});
+
 describe("the explorer's server", async () => {
   const folder = folderWith({ "net.nn": model, secret: "secret" });
   const port = 20_000 + ((process.pid * 7) % 20_000);
@@ -313,6 +375,15 @@ describe("the explorer's server", async () => {
     const { status, text } = await ask(asked);
     expect(status).toBe(404);
     expect(text).toBe("");
+  });
+
+  test("two names of a host are none", async () => {
+    const socket = connect(port, "127.0.0.1");
+    socket.end(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nHost: evil.example\r\nConnection: close\r\n\r\n`);
+    let answer = "";
+    for await (const piece of socket) answer += String(piece);
+    expect(answer).toMatch(/^HTTP\/1\.1 404 /);
+    expect(answer).not.toContain("cross_entropy");
   });
 
   test("a body without end takes no memory", async () => {

@@ -346,7 +346,8 @@ describe("what a run survives", () => {
     let writes = 0;
     const files: Partial<Files> = {
       write(name, parts) {
-        if (++writes === 2) throw new UserError("file/unwritable", "cannot write: the disk is full");
+        if (++writes === 2)
+          throw new UserError("file/unwritable", "cannot write: the disk is full", "Make room there.");
         nodeFiles.write(name, parts);
       },
     };
@@ -364,7 +365,7 @@ describe("what a run survives", () => {
     const files: Partial<Files> = {
       log: () => ({
         write() {
-          throw new UserError("file/unwritable", "cannot write: the disk is full");
+          throw new UserError("file/unwritable", "cannot write: the disk is full", "Make room there.");
         },
         flush() {},
         close() {},

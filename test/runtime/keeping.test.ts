@@ -195,7 +195,8 @@ test("data that cannot be read any more ends the run, with a checkpoint of all t
       return {
         ...file,
         read(at, into) {
-          if (isTorn) throw new UserError("file/unreadable", "cannot read x.idx: the disk reports an error");
+          if (isTorn)
+            throw new UserError("file/unreadable", "cannot read x.idx: the disk reports an error", "Look at it.");
           file.read(at, into);
         },
       };

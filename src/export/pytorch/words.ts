@@ -36,8 +36,12 @@ export class PythonScope {
 
 /** A Python string. JSON's escapes are Python's, but for the characters beyond 16 bits, which stay as they are. */
 export const pythonString = (text: string): string =>
-  JSON.stringify(text).replace(/[\u007f-\u00a0\u2028\u2029\ufeff\ud800-\udfff]/g, (character, at, whole) =>
-    isPaired(whole as string, at as number) ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  JSON.stringify(text).replace(
+    /[\u007f-\u00a0\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]/g,
+    (character, at, whole) =>
+      isPaired(whole as string, at as number)
+        ? character
+        : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 
 function isPaired(text: string, at: number): boolean {
