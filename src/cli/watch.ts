@@ -5,6 +5,7 @@ import { existsSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
 import { visible } from "../base/frame.ts";
+import { notReadable } from "../runtime/file-faults.ts";
 import { type Cli, exit } from "./cli.ts";
 
 /** Editors write a file in several steps; they are over after this many milliseconds. */
@@ -56,7 +57,11 @@ async function runOnChange(file: string, cli: Cli): Promise<number> {
     clearTimeout(timer);
     timer = setTimeout(again, settle);
   });
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    watcher.on("error", (error) => {
+      child?.kill("SIGTERM");
+      reject(notReadable(dirname(file), error));
+    });
     cli.onInterrupt((code) => {
       watcher.close();
       child?.kill("SIGTERM");

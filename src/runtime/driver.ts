@@ -57,6 +57,8 @@ class Session {
   private readonly saveFile: SaveFile | undefined;
   /** Whether something that was asked for is missing in the end: a log, a checkpoint, the parameters. */
   private isShort = false;
+  /** Whether the last checkpoint could not be written. */
+  private isWaiting = false;
   /** The metadata of the checkpoint that the run goes on from. */
   private resumed: ReadonlyMap<string, string> | undefined;
   /** What ended a worker. */
@@ -330,9 +332,11 @@ class Session {
     // A resumed run appends to the log: what it holds must reach as far as the checkpoint.
     this.guardLog((log) => log.flush());
     const problem = this.checkpoints.write();
-    if (!problem) return true;
-    if (last) this.miss(problem.and("the end of the run is in no checkpoint"));
-    else this.warn(`${problem.message}; trying again at the next interval`);
+    if (problem && last) this.miss(problem.and("the end of the run is in no checkpoint"));
+    // Told once, however long it lasts.
+    else if (problem && !this.isWaiting) this.warn(`${problem.message}; trying again at each interval`);
+    else if (!problem && this.isWaiting) this.io.warn(`notice: checkpoints are written again, step ${this.run.step}\n`);
+    this.isWaiting = problem !== undefined;
     return true;
   }
 

@@ -346,19 +346,22 @@ describe("what a run survives", () => {
     let writes = 0;
     const files: Partial<Files> = {
       write(name, parts) {
-        if (++writes === 2)
+        if (++writes === 2 || writes === 3)
           throw new UserError("file/unwritable", "cannot write: the disk is full", "Make room there.");
         nodeFiles.write(name, parts);
       },
     };
     const { code, err } = await run(
       fakeLibrary(small),
-      ["--checkpoint", dir, "--every", "1steps", "--max-steps", "3"],
+      ["--checkpoint", dir, "--every", "1steps", "--max-steps", "4"],
       { files },
     );
     expect(code).toBe(0);
-    expect(err).toBe("warning: cannot write: the disk is full; trying again at the next interval\n");
-    expect(readdirSync(dir).sort()).toEqual(["step-0000000001.safetensors", "step-0000000003.safetensors"]);
+    expect(err).toBe(
+      "warning: cannot write: the disk is full; trying again at each interval\n" +
+        "notice: checkpoints are written again, step 4\n",
+    );
+    expect(readdirSync(dir).sort()).toEqual(["step-0000000001.safetensors", "step-0000000004.safetensors"]);
   });
 
   test("a log that fails is given up, the run is not", async () => {
