@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { defences } from "./defences.mjs";
 import { mutants } from "./mutants.mjs";
 
 const options = {
@@ -69,7 +70,7 @@ async function verdictOf(folder, { file, from, to, tests }) {
   }
 }
 
-const queue = mutants.slice(Number(values.from)).filter(({ name }) => name.includes(values.only));
+const queue = [...mutants, ...defences].slice(Number(values.from)).filter(({ name }) => name.includes(values.only));
 const planted = queue.length;
 let killed = 0;
 async function work() {
