@@ -1,10 +1,10 @@
 // What a checkpoint is: parameters, states and moments, and of which run they are. The same bytes wherever a run is: in a folder, in a
 // page. Knows no folder.
 import type { Files, OpenFile } from "./io.ts";
-import { encodeSlots, loadSlots } from "./parameters.ts";
+import { encodeSlots, loadSlots, slotFaults } from "./parameters.ts";
 import type { Run } from "./run.ts";
 import { readHeader } from "./safetensors.ts";
-import { quoted, UserError } from "./user-error.ts";
+import { count, quoted, UserError } from "./user-error.ts";
 
 type Sha256 = Files["sha256"];
 
@@ -62,19 +62,31 @@ export const encodeCheckpoint = (
     new Map([...factsOf(run, identity), ...placeOf(run), ...settingsOf(run), ...marks]),
   );
 
+/** What differs where a hash does: nobody can read those. */
+const hashes: ReadonlyMap<string, string> = new Map([
+  ["slots", "its parameters and states are others"],
+  ["program", "its model computes something else, or learns by other rules"],
+  ["data hash", "its training rows are others"],
+]);
+
 /** The run as it was when the file was written; gives what stands in it. Nothing is changed unless all of it fits. */
 export function restoreCheckpoint(
   run: Run,
   file: OpenFile,
   identity: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
-  const { metadata } = readHeader(file);
+  const { metadata, tensors } = readHeader(file);
   const differences = [...factsOf(run, identity)].filter(([key, value]) => metadata.get(key) !== value);
   const step = Number(metadata.get("step"));
   if (differences.length > 0 || !Number.isSafeInteger(step) || step < 0) {
-    const shown = differences
-      .slice(0, 5)
-      .map(([key, value]) => `${key} is ${quoted(metadata.get(key) ?? "not there")} there and ${quoted(value)} here`);
+    const { faults } = slotFaults(run.plan.manifest.slots, tensors);
+    const told = differences.flatMap(([key, value]) => {
+      if (key === "slots" && faults.length > 0) return faults;
+      const what = hashes.get(key);
+      return what ?? `${key} is ${quoted(metadata.get(key) ?? "not there")} there and ${quoted(value)} here`;
+    });
+    const shown = told.slice(0, 5);
+    if (told.length > shown.length) shown.push(count(told.length - shown.length, "more difference"));
     throw new UserError(
       "train/checkpoint",
       `${quoted(file.path)} is of another run: ${shown.join("; ") || "its step is no number"}`,

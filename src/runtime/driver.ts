@@ -335,7 +335,10 @@ class Session {
     if (problem && last) this.miss(problem.and("the end of the run is in no checkpoint"));
     // Told once, however long it lasts.
     else if (problem && !this.isWaiting) this.warn(`${problem.message}; trying again at each interval`);
-    else if (!problem && this.isWaiting) this.io.warn(`notice: checkpoints are written again, step ${this.run.step}\n`);
+    else if (!problem && this.isWaiting) {
+      this.report.clear();
+      this.io.warn(`notice: checkpoints are written again, step ${this.run.step}\n`);
+    }
     this.isWaiting = problem !== undefined;
     return true;
   }

@@ -26,19 +26,11 @@ export function encodeSlots(
   return encodeSafetensors(tensors, metadata);
 }
 
-/**
- * Fills the slots below `prefix` ("" for all) from a file whose names are relative to it, or all begin with it.
- * Parameters and the model's states must be there; states of the optimizer may be. Nothing is written unless all fits.
- */
-export function loadSlots(
-  trainer: Pick<Trainer, "write">,
-  manifest: Pick<Manifest, "slots">,
-  file: OpenFile,
-  prefix = "",
-): void {
-  const { tensors } = readHeader(file);
-  const found = prefix === "" ? tensors : belowPrefix(tensors, `${prefix}.`);
-  const slots = manifest.slots.filter((slot) => prefix === "" || slot.name.startsWith(`${prefix}.`));
+/** Where the tensors of a file are not those of the slots; states of the optimizer may be absent. */
+export function slotFaults(
+  slots: readonly SlotManifest[],
+  found: ReadonlyMap<string, TensorEntry>,
+): { readonly faults: readonly string[]; readonly onlyShapes: boolean } {
   const known = new Map(slots.map((slot) => [slot.name, slot]));
   const missing = slots.filter((slot) => !slot.optimizer && !found.has(slot.name));
   // PyTorch's batch normalisation counts its batches; nothing here reads that.
@@ -55,8 +47,25 @@ export function loadSlots(
         `${quoted(slot.name)} is [${found.get(slot.name)!.shape.join(", ")}] there and [${sizesOf(slot).join(", ")}] in the model`,
     ),
   ];
+  return { faults, onlyShapes: misshapen.length === faults.length };
+}
+
+/**
+ * Fills the slots below `prefix` ("" for all) from a file whose names are relative to it, or all begin with it.
+ * Parameters and the model's states must be there; states of the optimizer may be. Nothing is written unless all fits.
+ */
+export function loadSlots(
+  trainer: Pick<Trainer, "write">,
+  manifest: Pick<Manifest, "slots">,
+  file: OpenFile,
+  prefix = "",
+): void {
+  const { tensors } = readHeader(file);
+  const found = prefix === "" ? tensors : belowPrefix(tensors, `${prefix}.`);
+  const slots = manifest.slots.filter((slot) => prefix === "" || slot.name.startsWith(`${prefix}.`));
+  const { faults, onlyShapes } = slotFaults(slots, found);
   if (faults.length > 0) {
-    const code = misshapen.length === faults.length ? "params/shape" : "params/names";
+    const code = onlyShapes ? "params/shape" : "params/names";
     const rest = faults.length > 5 ? `, and ${count(faults.length - 5, "more difference")}` : "";
     throw new UserError(
       code,

@@ -91,6 +91,6 @@ test("a checkpoint of another model is refused in words, and changes nothing", a
   const trainer = new PageTrainer(library, undefined, { kind: "start", seed: 0, own: [], files: [] }, () => {});
   const bytes = readFileSync(join(points, "step-0000000001.safetensors"));
   await expect(trainer.receive({ kind: "resume", name: "other.safetensors", bytes })).rejects.toThrow(
-    '"other.safetensors" is of another run: slots is',
+    '"other.safetensors" is of another run: "linear_0.weight" is [9, 784] there and [8, 784] in the model; ',
   );
 });

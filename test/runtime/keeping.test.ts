@@ -2,11 +2,12 @@
 // up again that is neither a parameter nor a state.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Files } from "../../src/runtime/io.ts";
 import type { Library } from "../../src/runtime/library.ts";
 import { main } from "../../src/runtime/main.ts";
 import { nodeFiles } from "../../src/runtime/node-files.ts";
+import { nodeIo } from "../../src/runtime/node-io.ts";
 import { readHeader } from "../../src/runtime/safetensors.ts";
 import { UserError } from "../../src/runtime/user-error.ts";
 import { fakeLibrary } from "./fake-library.ts";
@@ -147,6 +148,22 @@ test("a checkpoint says where its run is", async () => {
     "setting lr": "0.5",
   });
   expect(metadata.get("data hash")).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test("a clock that is set, back and forth, changes nothing", async () => {
+  const now = vi.spyOn(Date, "now").mockImplementation(() => Math.floor(Math.random() * 4e12));
+  try {
+    const save = path("clock.safetensors");
+    const argv = ["--checkpoint", path("clock"), "--every", "1s", "--save", save];
+    const io = { ...testIo({ folder }), now: nodeIo().now };
+    expect(await main(library(), argv, io)).toBe(0);
+    await run(["--save", path("calm.safetensors")]);
+    expect(bytes("clock.safetensors").equals(bytes("calm.safetensors"))).toBe(true);
+    // One at the end: less than a second has passed.
+    expect(readdirSync(path("clock"))).toEqual(["step-0000000016.safetensors"]);
+  } finally {
+    now.mockRestore();
+  }
 });
 
 test("two runs in one folder do not remove each other's checkpoints", async () => {
