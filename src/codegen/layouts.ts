@@ -3,9 +3,10 @@
 // Stays true: columns and outputs keep their logical order, and a parameter has one layout in all programs. Contract: reorder.
 import type { ValueId } from "../ir/stage.ts";
 import { countAt, dimAt, type Shape } from "../ir/types.ts";
+import { conflicts } from "./cache.ts";
 import { readsOf, writesOf } from "./expr.ts";
 import { kernelKey } from "./kernel-key.ts";
-import { chooseLanes, conflicts } from "./lane-recipes.ts";
+import { chooseLanes } from "./lane-recipes.ts";
 import { type LoweringContext, loweringContext } from "./lower-context.ts";
 import { type Caps, type Kernel, type Layout, type Schedule, storageOf, type Value } from "./schedule.ts";
 

@@ -1,8 +1,9 @@
 // Kernel + recipe -> loops. The one place that knows how an iteration space becomes nested loops: tiles and their tails,
 // accumulators, values shared by a tile. Knows no ops and prints nothing.
-import type { Axis, AxisId, Guard, ReduceOp, ValueId } from "../ir/stage.ts";
+import type { Axis, AxisId, Guard, ReduceOp } from "../ir/stage.ts";
 import { type DType, dimAt, isStatic } from "../ir/types.ts";
 import { clip, clippable, identityOf, maxOf, minOf } from "./bounds.ts";
+import { axisOf } from "./expr.ts";
 import {
   constantIndex,
   dimIndex,
@@ -63,7 +64,7 @@ class Lowering {
 
   run(name: string): Omit<Procedure, "key"> {
     const added = this.kernel.stages.filter((s) => s.out.mode === "add");
-    const body = [...added.flatMap((s) => this.zeros(s.out.value)), ...this.sharedLoops(0, [new Map()])];
+    const body = [...added.flatMap((s) => this.zeros(s.out)), ...this.sharedLoops(0, [new Map()])];
     return {
       name,
       doc: this.kernel.stages.map((stage) => stageText(this.schedule, stage)),
@@ -76,8 +77,8 @@ class Lowering {
     };
   }
 
-  /** What is written by adding starts from zeros: its bytes held something else before. */
-  private zeros(id: ValueId): Loop[] {
+  /** What is written by adding starts from zeros: its bytes held something else before. A thread clears the part that it adds to. */
+  private zeros({ value: id, at }: PlacedStage["out"]): Loop[] {
     const { shape, dtype } = this.schedule.values[id]!.type;
     const strides = stridesOfValue(this.schedule, id, this.batch);
     return this.scalars.names.scoped(() => {
@@ -86,9 +87,12 @@ class Lowering {
       const place: Place = { index: { ...constantIndex(0), terms }, computed: [] };
       const zero: Scalar = { kind: "num", value: 0, dtype: dtype === "u8" ? "i32" : dtype };
       const store: Loop = { kind: "store", buffer: this.scalars.buffer(id).name, at: place, value: zero, add: false };
+      const isPart = (d: number): boolean => this.part !== undefined && axisOf(at[d]!) === this.recipe.part;
       return shape.reduceRight<Loop[]>(
         (body, extent, d) => {
-          const [from, to] = [indexScalar(constantIndex(0)), indexScalar(dimIndex(extent))];
+          const [from, to] = isPart(d)
+            ? partEnds(this.part!)
+            : [indexScalar(constantIndex(0)), indexScalar(dimIndex(extent))];
           return [{ kind: "for", variable: variables[d]!, from, to, step: 1, body }];
         },
         [store],
@@ -112,8 +116,8 @@ class Lowering {
     const { id, extent } = axis;
     const variable = this.scalars.variables.get(id)!;
     const part = id === this.recipe.part ? this.part : undefined;
-    const start: Scalar = part ? { kind: "var", name: part.from, dtype: "i32" } : indexScalar(constantIndex(0));
-    const within = (end: Scalar): Scalar => (part ? minOf(end, { kind: "var", name: part.to, dtype: "i32" }) : end);
+    const start: Scalar = part ? partEnds(part)[0] : indexScalar(constantIndex(0));
+    const within = (end: Scalar): Scalar => (part ? minOf(end, partEnds(part)[1]) : end);
     const loops: Loop[] = [];
     const segment = (from: Scalar, to: Scalar, width: number, lanes: boolean): void => {
       const offsets = Array.from({ length: lanes ? width / 4 : width }, (_, d) => (lanes ? 4 * d : d));
@@ -377,6 +381,11 @@ class Lowering {
 /** How many neighbours along an axis one round computes. */
 const tileOf = ({ tiles }: Recipe, axis: AxisId, inLanes: boolean): number =>
   Math.max(tiles.get(axis) ?? 1, inLanes ? 4 : 1);
+
+const partEnds = ({ from, to }: Part): [Scalar, Scalar] => [
+  { kind: "var", name: from, dtype: "i32" },
+  { kind: "var", name: to, dtype: "i32" },
+];
 
 /** So many terms are summed in blocks: a product of matrices rounds no less, but convolutions and long means would drift. */
 const longSum = 128;

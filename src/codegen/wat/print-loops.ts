@@ -1,6 +1,8 @@
 // Loop language -> the body of a WebAssembly function. Knows no ops, no tiling, no policy.
-import type { Loop, Place, Procedure, Scalar } from "../loops.ts";
-import { type Address, at, constant, local, type Type, wasmType } from "./instructions.ts";
+import { addIndex, scaleIndex } from "../indexes.ts";
+import { dimIndex, type Index, type Loop, type Place, type Procedure, type Scalar } from "../loops.ts";
+import { type Address, at, constant, isZero, local, sum, type Type, times, wasmType } from "./instructions.ts";
+import { inlineCall } from "./inline.ts";
 import { type For, pointerKey, pointersOf } from "./pointers.ts";
 import { ScalarPrinter, type Surroundings, type Typed } from "./print-scalars.ts";
 import { block, comment, type Expression, type Text, wat } from "./text.ts";
@@ -42,6 +44,9 @@ class FunctionPrinter implements Surroundings {
   private readonly heads = new Map<string, Expression>();
   /** Locals that hold addresses in the loop that is being printed. */
   private readonly pointers = new Map<string, string>();
+  /** Locals of loop variables, and those of them that something reads. */
+  private readonly counters = new Set<string>();
+  private readonly read = new Set<string>();
   private readonly busy = new Set<string>();
   private depth = 0;
 
@@ -62,7 +67,9 @@ class FunctionPrinter implements Surroundings {
     const body = this.block(this.procedure.body);
     const heads = [...this.heads].map(([name, value]) => wat(`local.set $${name}`, value));
     return {
-      locals: [...this.locals].map(([name, type]) => ({ name, type })),
+      locals: [...this.locals]
+        .filter(([name]) => !this.counters.has(name) || this.read.has(name))
+        .map(([name, type]) => ({ name, type })),
       texts: [...heads, ...body],
     };
   }
@@ -76,8 +83,19 @@ class FunctionPrinter implements Surroundings {
 
   variable(name: string, read: Type): Typed {
     const known = this.variables.get(name);
-    if (known) return { text: local(known.local), dtype: known.dtype, lanes: known.lanes };
+    if (known) {
+      this.read.add(known.local);
+      return { text: local(known.local), dtype: known.dtype, lanes: known.lanes };
+    }
     return { text: local(this.head(name, read)), dtype: read.dtype, lanes: 1 };
+  }
+
+  /** In a loop. */
+  inlined(name: string, arg: Expression): Expression | undefined {
+    const made = this.depth > 0 ? inlineCall(name, arg) : undefined;
+    for (const need of made?.needs ?? []) this.callee(need);
+    for (const local of made?.locals ?? []) this.locals.set(local, "v128");
+    return made?.text;
   }
 
   isNatural(variable: string): boolean {
@@ -174,47 +192,67 @@ class FunctionPrinter implements Surroundings {
     }
   }
 
-  /** Tested at its end: nothing jumps but from round to round. Where it may have no round, a test stands before it. */
+  /**
+   * Tested at its end: nothing jumps but from round to round. Where it may have no round, a test stands before it. Where the body
+   * needs the variable for its pointers only, the first of them counts the rounds.
+   */
   private loop(loop: For): Text[] {
     const from = this.scalars.integer(loop.from);
     const startsNatural = this.isNaturalNumber(loop.from);
     this.depth++;
     const name = this.declare(loop.variable, { dtype: "i32", lanes: 1 });
     if (startsNatural) this.naturals.add(loop.variable);
-    const below = (value: Expression): Expression => wat("i32.lt_s", value, this.scalars.integer(loop.to));
     const label = `$each_${loop.variable}`;
     const pointers = this.pointersOf(loop);
     for (const { key, name } of pointers) this.pointers.set(key, name);
+    const wasRead = this.read.delete(name);
     const body = this.block(loop.body);
     this.pointers.clear();
-    const next = wat(`local.tee $${name}`, wat("i32.add", local(name), constant(loop.step)));
+    const first = this.read.has(name) ? undefined : pointers.find(({ step }) => step > 0);
+    if (wasRead) this.read.add(name);
+    const to = this.scalars.integer(loop.to);
     this.depth--;
     const advance = pointers.map(({ name, step }) =>
       wat(`local.set $${name}`, wat("i32.add", local(name), constant(step))),
     );
-    const rounds = block(`loop ${label}`, [...body, ...advance, wat(`br_if ${label}`, below(next))]);
-    const start = [
-      wat(`local.set $${name}`, from),
-      ...pointers.map(({ name, start }) => wat(`local.set $${name}`, start)),
-    ];
-    if (hasRounds(loop)) return [...start, rounds];
-    return [...start, block("if", [below(local(name)), block("then", [rounds])])];
+    const begin = pointers.map(({ name, start }) => wat(`local.set $${name}`, start));
+    const start: Expression[] = [];
+    const again: Expression[] = [];
+    this.counters.add(name);
+    if (first && literalOf(loop.from) !== undefined) start.push(...begin);
+    else {
+      this.read.add(name);
+      start.push(wat(`local.set $${name}`, from), ...begin);
+    }
+    if (first) {
+      const end = `${loop.variable}.end`;
+      this.locals.set(end, "i32");
+      start.push(wat(`local.set $${end}`, wat("i32.add", local(first.name), distance(loop, from, to, first.step))));
+      again.push(...advance, wat(`br_if ${label}`, wat("i32.lt_u", local(first.name), local(end))));
+    } else {
+      const next = wat(`local.tee $${name}`, wat("i32.add", local(name), constant(loop.step)));
+      again.push(...advance, wat(`br_if ${label}`, wat("i32.lt_s", next, to)));
+    }
+    const rounds = [...start, block(`loop ${label}`, [...body, ...again])];
+    if (hasRounds(loop)) return rounds;
+    return [block("if", [wat("i32.lt_s", from, to), block("then", rounds)])];
   }
 
   /** The pointers of a loop with their locals. Only what is never negative goes without its constant part. */
   private pointersOf(loop: For) {
     const isArgument = (buffer: string): boolean => this.bindings.get(buffer) === "argument";
+    const from = literalOf(loop.from);
     return pointersOf(loop, this.buffers, isArgument)
       .filter(({ index }) => this.scalars.isNatural(index))
       .map(({ key, argument, index, step }, i) => {
         const name = `${loop.variable}.at${i}`;
         this.locals.set(name, "i32");
-        const distance = this.scalars.indexText(index);
+        const distance = this.scalars.indexText(from === undefined ? index : indexAt(index, loop.variable, from));
         return {
           key,
           name,
           step,
-          start: argument === undefined ? distance : wat("i32.add", local(argument), distance),
+          start: argument === undefined ? distance : sum([local(argument), ...(isZero(distance) ? [] : [distance])]),
         };
       });
   }
@@ -274,6 +312,21 @@ class FunctionPrinter implements Surroundings {
 
 /** The argument that says where a host number or a stream's words lie; a buffer's has the buffer's name. */
 export const argumentOf = (name: string): string => `${name}_at`;
+
+/** An index where one of its variables is a number. */
+function indexAt(index: Index, variable: string, value: number): Index {
+  const at = index.terms.filter((t) => t.variable === variable).map(({ mul }) => scaleIndex(dimIndex(mul), value));
+  const rest: Index = { ...index, terms: index.terms.filter((t) => t.variable !== variable) };
+  return at.reduce(addIndex, rest);
+}
+
+/** How far a pointer moves in all rounds of a loop. */
+function distance(loop: For, from: Expression, to: Expression, step: number): Expression {
+  const [first, last] = [literalOf(loop.from), literalOf(loop.to)];
+  const perIndex = step / loop.step;
+  if (first !== undefined && last !== undefined) return constant((last - first) * perIndex);
+  return times(first === 0 ? to : wat("i32.sub", to, from), perIndex);
+}
 
 const literalOf = (scalar: Scalar): number | undefined => {
   if (scalar.kind === "num") return scalar.value;

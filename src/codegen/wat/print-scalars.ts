@@ -38,6 +38,8 @@ export interface Surroundings {
   depthOf(variable: string): number;
   /** A function of the module, or one that it imports. */
   callee(name: string): string;
+  /** What a function of vectors does, where that is better than to call it. */
+  inlined(name: string, arg: Expression): Expression | undefined;
   /** The local that holds an address without its constant part, where one does. */
   pointer(buffer: string, place: Place): string | undefined;
   /** A local for the time of `work`. */
@@ -334,10 +336,12 @@ export class ScalarPrinter {
   /** A function over four lanes: one number goes in all four of them, so that it gets the bits that it would get among others. */
   private mathCall(fn: string, arg: Scalar): Typed {
     const value = this.as(arg, "f32");
-    const callee = this.around.callee(fn);
-    if (value.lanes === 4) return { text: wat(`call $${callee}`, value.text), dtype: "f32", lanes: 4 };
-    const text = wat("f32x4.extract_lane 0", wat(`call $${callee}`, wat("f32x4.splat", value.text)));
-    return { text, dtype: "f32", lanes: 1 };
+    const called = (vector: Expression): Expression => wat(`call $${this.around.callee(fn)}`, vector);
+    if (value.lanes === 4) {
+      const text = this.around.inlined(fn, value.text) ?? called(value.text);
+      return { text, dtype: "f32", lanes: 4 };
+    }
+    return { text: wat("f32x4.extract_lane 0", called(wat("f32x4.splat", value.text))), dtype: "f32", lanes: 1 };
   }
 
   /** A function over single numbers, with a sister over four lanes. */
