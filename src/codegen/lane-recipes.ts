@@ -16,7 +16,7 @@ const costs = {
   /** Four numbers that lie apart: four loads, or stores, and as many moves between lanes. */
   apart: 7,
   /** Folding four lanes into one. */
-  across: 4,
+  across: 8,
   /**
    * Four numbers that lie side by side, against one number in all four lanes. Measured on square products: 4 rows by 8 columns,
    * which load 2 of the one and 4 of the other, run at 40 of 50 GFLOP/s, 2 rows by 16 at 36.
@@ -28,9 +28,14 @@ const costs = {
   far: 1.25,
   /** A load whose neighbours of the rounds before and after compete for the same places of the cache. */
   conflict: 2,
-  /** The head and tail of a loop that is entered for one result. */
+  /** The head and tail of a loop. */
   loop: 4,
+  /** A vector that finds no register waits on the stack. */
+  spill: 6,
 };
+
+/** Vectors that registers hold, but for one that V8 takes for itself. */
+const registers = 15;
 
 /** What a list holds of an axis, where nothing better is known. */
 const density = 0.2;
@@ -40,19 +45,26 @@ export interface LaneRecipe extends Recipe {
 }
 
 export function chooseLanes(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): LaneRecipe {
+  let best: LaneRecipe | undefined;
+  for (const recipe of laneRecipes(schedule, kernel, caps, batch))
+    if (best === undefined || recipe.cost < best.cost * 0.98) best = recipe;
+  return best!;
+}
+
+/** All that are looked at, one element at a time first. */
+export function* laneRecipes(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): Generator<LaneRecipe> {
   const model = new CostModel(schedule, kernel, batch);
-  let best: LaneRecipe = { tiles: new Map(), why: "one element at a time", cost: model.cost([], new Map()) };
-  if (kernel.stages.some((s) => s.filter)) return best;
+  yield { tiles: new Map(), why: "one element at a time", cost: model.cost([], new Map()) };
+  if (kernel.stages.some((s) => s.filter)) return;
   const lead = kernel.stages[0]!;
   const ids = tileable(kernel, lead);
   const tiled = lead.axes.filter((a) => ids.includes(a.id));
   for (const lanes of model.laneChoices()) {
     for (const tiles of tilesFor(tiled, lanes[0], caps.accumulators, batch)) {
       const cost = model.cost(lanes, tiles);
-      if (cost < best.cost * 0.98) best = { tiles, lanes, cost, why: model.why(lanes, tiles, cost) };
+      yield { tiles, lanes, cost, why: model.why(lanes, tiles, cost) };
     }
   }
-  return best;
 }
 
 /** One or two tiled axes, at most `accumulators` vectors at a time, and at least half of what the extents allow. */
@@ -160,6 +172,12 @@ class CostModel {
       1,
     );
     const results = stage.axes.reduce((k, a) => (a.kind === "reduce" ? k : k * dimAt(a.extent, this.batch)), 1);
+    // An inner loop is entered once in each round of those around it.
+    const folded = stage.axes.filter((a) => a.kind === "reduce").map((a) => dimAt(a.extent, this.batch));
+    const entries = folded.reduce(({ sum, outer }, extent) => ({ sum: sum + outer, outer: outer * extent }), {
+      sum: 0,
+      outer: 1,
+    }).sum;
     const isAcross = stage.axes.some((a) => a.id === lane && a.kind === "reduce");
     const { body, end, store } = this.workOf(stage);
     let total = 0;
@@ -175,7 +193,7 @@ class CostModel {
       const finish =
         this.roundCost(end, widths, outside, false) +
         this.roundCost({ operations: 0, reads: [store] }, widths, outside, isAcross) +
-        (stage.reduce ? costs.loop : 0) +
+        costs.loop * entries +
         (isAcross && inLanes ? points * costs.across : 0);
       total += (share * results * finish) / points;
     }
@@ -266,6 +284,7 @@ class CostModel {
       axis === lane ? segment.width / 4 : segment.width;
     let vectors = 1;
     for (const [axis, segment] of widths) if (!(isAcross && axis === lane)) vectors *= vectorsAlong(axis, segment);
+    let held = vectors + 1;
     const loads = reads.reduce((sum, read) => {
       let count = 1;
       let { price } = read;
@@ -276,9 +295,10 @@ class CostModel {
         else if (segment.width > 1) price *= distancePrice(read.strides.get(axis) ?? 0);
         if (!(isAcross && axis === lane)) count *= vectorsAlong(axis, segment);
       }
+      held += count;
       return sum + count * price;
     }, 0);
-    return vectors * operations + loads;
+    return vectors * operations + loads + costs.spill * Math.max(0, held - registers);
   }
 
   why(lanes: readonly (AxisId | undefined)[], tiles: ReadonlyMap<AxisId, number>, cost: number): string {

@@ -1,8 +1,8 @@
 // Loop language -> the body of a WebAssembly function. Knows no ops, no tiling, no policy.
 import { addIndex, scaleIndex } from "../indexes.ts";
 import { dimIndex, type Index, type Loop, type Place, type Procedure, type Scalar } from "../loops.ts";
-import { type Address, at, constant, isZero, local, sum, type Type, times, wasmType } from "./instructions.ts";
 import { inlineCall } from "./inline.ts";
+import { type Address, at, constant, isZero, local, sum, type Type, times, wasmType } from "./instructions.ts";
 import { type For, pointerKey, pointersOf } from "./pointers.ts";
 import { ScalarPrinter, type Surroundings, type Typed } from "./print-scalars.ts";
 import { block, comment, type Expression, type Text, wat } from "./text.ts";
