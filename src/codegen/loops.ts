@@ -4,13 +4,16 @@ import type { Origin } from "../ir/graph.ts";
 import type { ScalarFn, ValueId } from "../ir/stage.ts";
 import type { Dim, DType, Storage } from "../ir/types.ts";
 
+/** How elements lie in memory. `u16`: indices below 2^16, read as i32. */
+export type Stored = Storage | "u16";
+
 /** A stretch of the arena as one procedure sees it; the memory plan says where it lies. */
 export interface Buffer {
   /** A safe identifier, unique in its procedure. */
   readonly name: string;
   /** The value that owns the storage. */
   readonly value: ValueId;
-  readonly storage: Storage;
+  readonly storage: Stored;
   /** For the reader: `[N, 784]`. */
   readonly comment: string;
 }

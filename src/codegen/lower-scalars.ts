@@ -10,7 +10,7 @@ import {
   type ScalarFn,
   type ValueId,
 } from "../ir/stage.ts";
-import { type DType, type Storage, typeText } from "../ir/types.ts";
+import { type DType, typeText } from "../ir/types.ts";
 import { axisOf, exprsOf, readsOf, visitExpr, writesOf } from "./expr.ts";
 import { addIndex, scaleIndex } from "./indexes.ts";
 import {
@@ -336,7 +336,7 @@ export class KernelScalars {
     const made: Buffer = {
       name,
       value: owner.id,
-      storage: owner.type.dtype satisfies Storage,
+      storage: owner.stored ?? owner.type.dtype,
       comment: typeText(owner.type),
     };
     this.buffers.set(owner.id, made);

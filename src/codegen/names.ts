@@ -6,7 +6,7 @@ const reserved = new Set(
     "double else enum eval export extends false final finally float for from function get goto if implements import in index inputs instanceof " +
     "int interface let long manifest native new null number object of package private protected public read return rows scalars " +
     "seed set short static step string super switch synchronized this throw throws transient true try type typeof undefined " +
-    "var void volatile while with write yield Math Infinity NaN Object Array f32 i32 u8 arena N options evaluate predict " +
+    "var void volatile while with write yield Math Infinity NaN Object Array f32 i32 u16 u8 floats ints shorts bytes arena N options evaluate predict " +
     // Helpers that emitted modules may carry (a test compares this list with them).
     "mix streamA streamB bitsOf uniformOf normalOf quantileOf logOfInteger sigmoid softplus floorMod within polynomial erf step create " +
     "Number String Boolean Symbol BigInt Function JSON Map Set Promise Reflect Proxy Error TypeError RangeError DataView " +

@@ -1,7 +1,7 @@
 // Scalars of the loop language -> WebAssembly expressions. Knows where buffers lie; knows no loops, no ops, no policy.
 // A bool is 0 or 1 as an i32 and as a byte in memory, 0 or -1 as one of four lanes.
-import type { Dim, DType, Storage } from "../../ir/types.ts";
-import type { Buffer, Index, Place, Scalar } from "../loops.ts";
+import type { Dim, DType } from "../../ir/types.ts";
+import type { Buffer, Index, Place, Scalar, Stored } from "../loops.ts";
 import { bytesPer } from "../plan.ts";
 import {
   type Address,
@@ -156,6 +156,10 @@ export class ScalarPrinter {
     const lanes = scalar.lanes ?? 1;
     if (storage === "f32" || storage === "i32")
       return { text: at(lanes === 4 ? "v128.load" : `${storage}.load`, address), dtype: storage, lanes };
+    if (storage === "u16") {
+      const text = at(lanes === 4 ? "i32x4.load16x4_u" : "i32.load16_u", address);
+      return { text, dtype: "i32", lanes };
+    }
     const bytes: Typed = { text: lanes === 4 ? widened(address) : at("i32.load8_u", address), dtype: "i32", lanes };
     return this.converted(bytes, storage === "bool" ? "bool" : scalar.dtype);
   }
@@ -386,4 +390,4 @@ export class ScalarPrinter {
   }
 }
 
-const isWord = (storage: Storage): boolean => storage === "f32" || storage === "i32";
+const isWord = (storage: Stored): boolean => storage === "f32" || storage === "i32";
