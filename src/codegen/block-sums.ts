@@ -2,14 +2,13 @@
 // loop, and every round adds what its terms come to. A gradient of weights then goes through the batch once and not once per tile.
 // Before: a kernel that sums. After: one that adds to memory, and one that does the rest on what it left. Stays true: the order of
 // the terms. Contract: reorder (sums of blocks are rounded to float32, so only where arithmetic is float32).
-import { type Expr, isAffine } from "../ir/stage.ts";
 import { dimAt } from "../ir/types.ts";
-import { mapExpr } from "./expr.ts";
 import { fetchedCost } from "./loop-order.ts";
-import { asKernel, writesIdentity } from "./passes/inline.ts";
+import { asKernel } from "./passes/inline.ts";
 import { nameValues } from "./passes/names.ts";
 import { chooseRecipe } from "./recipes.ts";
-import type { Caps, Kernel, PlacedStage, Schedule, Value } from "./schedule.ts";
+import type { Caps, Kernel, PlacedStage, Schedule } from "./schedule.ts";
+import { isPlainSum, splitSum } from "./split-sum.ts";
 import { isContraction } from "./tileable.ts";
 
 /** Adding to memory is worth it from so many terms on. */
@@ -55,42 +54,18 @@ function inBlocks(schedule: Schedule, kernel: Kernel, batch: number): Blocked | 
   const [lead, ...followers] = kernel.stages as [PlacedStage, ...PlacedStage[]];
   const folded = lead.axes.filter((a) => a.kind === "reduce");
   const parallel = lead.axes.filter((a) => a.kind === "parallel");
-  const isSum = lead.reduce?.op === "add" && lead.reduce.dtype === "f32" && lead.out.mode === "set" && !lead.sparse;
-  if (!isSum || folded.length < 2 || !isContraction(lead) || kernel.shared !== parallel.length) return undefined;
-  const terms = folded.slice(1).reduce((k, a) => k * dimAt(a.extent, batch), 1);
-  if (terms < leastTerms || !writesIdentity(lead)) return undefined;
-  const out = schedule.values[lead.out.value]!;
-  const { epilogue, reduce: _, ...rest } = lead;
+  if (!isPlainSum(lead) || lead.sparse || folded.length < 2 || !isContraction(lead)) return undefined;
   const [outer, ...inner] = folded;
+  const terms = inner.reduce((k, a) => k * dimAt(a.extent, batch), 1);
+  if (terms < leastTerms || kernel.shared !== parallel.length) return undefined;
+  const split = splitSum(schedule, lead, followers.length > 0);
+  const { epilogue: _, ...sum } = lead;
   const adding: PlacedStage = {
-    ...rest,
+    ...sum,
     name: `sums_of_${lead.name}`,
-    reduce: lead.reduce!,
     axes: [{ ...outer!, kind: "parallel" }, ...parallel, ...inner],
-    out: { ...lead.out, mode: "add" },
+    out: split.out,
   };
-  // Nothing is left to be done where the sums are the result.
-  if (!epilogue && followers.length === 0 && out.home.kind === "temp") return { schedule, kernels: [asKernel(adding)] };
-  const { alias: __, ...like } = out;
-  const sums: Value = {
-    ...like,
-    id: schedule.values.length,
-    name: `${out.name}_sums`,
-    type: { ...out.type, dtype: "f32" },
-    home: { kind: "temp" },
-  };
-  const sum: Expr = { kind: "load", of: sums.id, at: lead.out.at.filter(isAffine), dtype: "f32" };
-  const finishing: PlacedStage = {
-    ...rest,
-    name: `end_of_${lead.name}`,
-    axes: parallel,
-    body: epilogue ? mapExpr(epilogue, (e) => (e.kind === "acc" ? sum : e)) : sum,
-  };
-  return {
-    schedule: { ...schedule, values: [...schedule.values, sums] },
-    kernels: [
-      asKernel({ ...adding, out: { ...adding.out, value: sums.id } }),
-      { stages: [finishing, ...followers], shared: kernel.shared },
-    ],
-  };
+  const rest = split.rest ? [{ stages: [split.rest, ...followers], shared: kernel.shared }] : [];
+  return { schedule: split.schedule, kernels: [asKernel(adding), ...rest] };
 }

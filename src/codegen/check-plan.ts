@@ -112,6 +112,7 @@ function accesses(procedure: Procedure): Accesses {
       scalars.push(loop.condition);
       loops.push(...loop.body.toReversed());
     } else if (loop.kind === "let" || loop.kind === "assign") scalars.push(loop.value);
+    else if (loop.kind === "clear") writes.add(values.get(loop.buffer)!);
     else if (loop.kind === "store") {
       const value = values.get(loop.buffer)!;
       if (loop.add && !writes.has(value)) sums.add(value);

@@ -4,8 +4,9 @@ import type { Affine, Axis, AxisId, Expr, Guard, ValueId } from "../ir/stage.ts"
 import { isAffine } from "../ir/stage.ts";
 import { type Dim, dimAt, isStatic } from "../ir/types.ts";
 import { conflicts } from "./cache.ts";
-import { costOfFn, visitExpr } from "./expr.ts";
+import { costOfFn, exprsOf, visitExpr } from "./expr.ts";
 import { stridesOfValue } from "./lower-context.ts";
+import { bytesInWords } from "./lower-scalars.ts";
 import type { Caps, Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
 import { axesOfBounds, isAddedAlong, tileable } from "./tileable.ts";
 
@@ -54,13 +55,19 @@ export function chooseLanes(schedule: Schedule, kernel: Kernel, caps: Caps, batc
 /** All that are looked at, one element at a time first. */
 export function* laneRecipes(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): Generator<LaneRecipe> {
   const model = new CostModel(schedule, kernel, batch);
-  yield { tiles: new Map(), why: "one element at a time", cost: model.cost([], new Map()) };
-  if (kernel.stages.some((s) => s.filter)) return;
+  const single = model.cost([], new Map());
+  yield { tiles: new Map(), why: "one element at a time", cost: single };
+  if (kernel.stages.some((s) => s.filter)) {
+    const lanes = kernel.stages.map((s) => s.axes.find((a) => a.kind === "scan")!.id);
+    if (kernel.stages.every((s) => bytesInWords(schedule, s) !== undefined))
+      yield { tiles: new Map(), lanes, why: "four bytes at a time", cost: single / 2 };
+    return;
+  }
   const lead = kernel.stages[0]!;
   const ids = tileable(kernel, lead);
   const tiled = lead.axes.filter((a) => ids.includes(a.id));
   for (const lanes of model.laneChoices()) {
-    for (const tiles of tilesFor(tiled, lanes[0], caps.accumulators, batch)) {
+    for (const tiles of tilesFor(tiled, lanes[0], caps.accumulators, batch, mayOverhang(kernel))) {
       const cost = model.cost(lanes, tiles);
       yield { tiles, lanes, cost, why: model.why(lanes, tiles, cost) };
     }
@@ -73,10 +80,15 @@ function tilesFor(
   lane: AxisId | undefined,
   accumulators: number,
   batch: number,
+  overhang: boolean,
 ): ReadonlyMap<AxisId, number>[] {
   const vectors = (axis: Axis, width: number): number => (axis.id === lane ? width / 4 : width);
-  const widths = (axis: Axis): number[] =>
-    (axis.id === lane ? [4, 8, 16, 32] : [1, 2, 3, 4, 6, 8]).filter((w) => w <= dimAt(axis.extent, batch));
+  const widths = (axis: Axis): number[] => {
+    const size = dimAt(axis.extent, batch);
+    const fitting = (axis.id === lane ? [4, 8, 16, 32] : [1, 2, 3, 4, 6, 8]).filter((w) => w <= size);
+    const hangsOver = overhang && axis.id === lane && isStatic(axis.extent) && size > 4 && size % 4 !== 0;
+    return hangsOver ? [...fitting, 4 * Math.ceil(size / 4)] : fitting;
+  };
   const choices: { readonly tiles: Map<AxisId, number>; readonly size: number }[] = [{ tiles: new Map(), size: 1 }];
   for (const [i, a] of axes.entries()) {
     for (const x of widths(a)) {
@@ -97,11 +109,25 @@ function tilesFor(
   return fitting.filter(({ size }) => size * 2 >= largest).map(({ tiles }) => tiles);
 }
 
+/** Whether lanes may be computed that mean nothing: no place, no check and no division of integers is made of what they read. */
+const mayOverhang = ({ stages }: Kernel): boolean =>
+  stages.every((stage) =>
+    exprsOf(stage).every((expr) => {
+      let isPlain = stage.out.at.every(isAffine);
+      visitExpr(expr, (e) => {
+        if (e.kind === "gather" || (e.kind === "call" && (e.dtype === "i32" || e.key !== undefined))) isPlain = false;
+      });
+      return isPlain;
+    }),
+  );
+
 /** A stretch of an axis that is done in rounds of one width. */
 interface Segment {
   readonly share: number;
   readonly width: number;
   readonly lanes: boolean;
+  /** Results of a round: less than its width where that hangs over the axis. */
+  readonly results: number;
 }
 
 /** How an expression reads memory. */
@@ -185,7 +211,7 @@ class CostModel {
       const widths = new Map(part.map(({ axis, segment }) => [axis.id, segment]));
       const share = part.reduce((k, { segment }) => k * segment.share, 1);
       const inLanes = lane !== undefined && (widths.get(lane)?.lanes ?? false);
-      const points = part.reduce((k, { axis, segment }) => k * (axis.kind === "parallel" ? segment.width : 1), 1);
+      const points = part.reduce((k, { axis, segment }) => k * (axis.kind === "parallel" ? segment.results : 1), 1);
       const perRound = points * (isAcross && inLanes ? 4 : 1);
       const round = costs.round + this.roundCost(body, widths, inLanes ? lane : undefined, isAcross);
       total += (share * rounds * round) / perRound;
@@ -319,13 +345,15 @@ const distancePrice = (stride: number): number =>
 /** Whole tiles, what fills the lanes, the rest: as lowering cuts an axis. */
 function segmentsOf(size: Dim, tile: number, inLanes: boolean, batch: number): Segment[] {
   const extent = dimAt(size, batch);
+  if (tile > extent) return [{ share: 1, width: tile, lanes: true, results: extent }];
   const segments: Segment[] = [];
   let from = 0;
   for (const width of inLanes && tile > 4 ? [tile, 4, 1] : tile > 1 ? [tile, 1] : [1]) {
     const to = extent - (extent % width);
     if (to <= from) continue;
     const isWhole = width === tile || !isStatic(size);
-    segments.push({ share: (to - from) / extent, width: isWhole ? width : to - from, lanes: inLanes && width > 1 });
+    const done = isWhole ? width : to - from;
+    segments.push({ share: (to - from) / extent, width: done, lanes: inLanes && width > 1, results: done });
     from = to;
   }
   return segments;

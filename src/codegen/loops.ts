@@ -58,6 +58,12 @@ export type Scalar =
   | { readonly kind: "pack"; readonly parts: readonly Scalar[] }
   /** One of four. */
   | { readonly kind: "lane"; readonly of: Scalar; readonly lane: number }
+  /** In which order lanes go to the front: those that hold, as they are. Of four conditions. */
+  | { readonly kind: "order"; readonly of: Scalar }
+  /** Four numbers in such an order; what the last ones are means nothing. */
+  | { readonly kind: "ordered"; readonly of: Scalar; readonly order: Scalar }
+  /** How many of four conditions hold. */
+  | { readonly kind: "count"; readonly of: Scalar }
   /** The four folded: (0 + 1) + (2 + 3). */
   | { readonly kind: "across"; readonly fn: "add" | "mul" | "min" | "max"; readonly of: Scalar }
   | { readonly kind: "call"; readonly fn: ScalarFn; readonly args: readonly Scalar[]; readonly dtype: DType };
@@ -86,9 +92,11 @@ export type Loop =
       readonly at: Place;
       readonly value: Scalar;
       readonly add: boolean;
-      /** Four neighbours, the first at `at`. */
-      readonly lanes?: 4;
+      /** Neighbours, the first at `at`: the value's four lanes, or the first ones of them. */
+      readonly lanes?: 1 | 2 | 3 | 4;
     }
+  /** Zeros in so many elements from a place on. */
+  | { readonly kind: "clear"; readonly buffer: string; readonly at: Place; readonly count: Index }
   | { readonly kind: "if"; readonly condition: Scalar; readonly body: readonly Loop[] }
   | { readonly kind: "comment"; readonly text: string };
 
@@ -142,6 +150,8 @@ export function lanesOf(scalar: Scalar): 1 | 4 {
   switch (scalar.kind) {
     case "splat":
     case "pack":
+    case "order":
+    case "ordered":
       return 4;
     case "var":
     case "load":
@@ -162,11 +172,14 @@ export function dtypeOf(scalar: Scalar): DType {
       return dtypeOf(scalar.parts[0]!);
     case "lane":
     case "across":
+    case "ordered":
       return dtypeOf(scalar.of);
     case "size":
       return "f32";
     case "index":
     case "whole":
+    case "order":
+    case "count":
       return "i32";
     default:
       return scalar.dtype;
@@ -186,7 +199,11 @@ export function partsOf(scalar: Scalar): readonly Scalar[] {
       return scalar.parts;
     case "lane":
     case "across":
+    case "order":
+    case "count":
       return [scalar.of];
+    case "ordered":
+      return [scalar.of, scalar.order];
     default:
       return [];
   }
@@ -205,7 +222,11 @@ export function mapParts(scalar: Scalar, visit: (part: Scalar) => Scalar): Scala
       return { ...scalar, parts: scalar.parts.map(visit) };
     case "lane":
     case "across":
+    case "order":
+    case "count":
       return { ...scalar, of: visit(scalar.of) };
+    case "ordered":
+      return { ...scalar, of: visit(scalar.of), order: visit(scalar.order) };
     default:
       return scalar;
   }

@@ -4,14 +4,16 @@ import type { Axis, AxisId, Guard, ReduceOp } from "../ir/stage.ts";
 import { type DType, dimAt, isStatic } from "../ir/types.ts";
 import { clip, clippable, identityOf, maxOf, minOf } from "./bounds.ts";
 import { axisOf } from "./expr.ts";
+import { addIndex, negate, scaleIndex } from "./indexes.ts";
 import {
   constantIndex,
+  countedLoop,
   dimIndex,
   dtypeOf,
+  type Index,
   indexScalar,
   type Loop,
   type Part,
-  type Place,
   type Procedure,
   type Scalar,
   variableOf,
@@ -79,24 +81,30 @@ class Lowering {
 
   /** What is written by adding starts from zeros: its bytes held something else before. A thread clears the part that it adds to. */
   private zeros({ value: id, at }: PlacedStage["out"]): Loop[] {
-    const { shape, dtype } = this.schedule.values[id]!.type;
+    const { layout, type } = this.schedule.values[id]!;
     const strides = stridesOfValue(this.schedule, id, this.batch);
+    const order = layout?.order ?? [...type.shape.keys()];
+    const parted = this.part === undefined ? -1 : at.findIndex((place) => axisOf(place) === this.recipe.part);
+    const outer = order.slice(0, Math.max(0, order.indexOf(parted)));
     return this.scalars.names.scoped(() => {
-      const variables = shape.map((_, d) => this.scalars.names.unique("ijklmn"[d] ?? "o"));
-      const terms = variables.map((variable, d) => ({ variable, mul: strides[d]! }));
-      const place: Place = { index: { ...constantIndex(0), terms }, computed: [] };
-      const zero: Scalar = { kind: "num", value: 0, dtype: dtype === "u8" ? "i32" : dtype };
-      const store: Loop = { kind: "store", buffer: this.scalars.buffer(id).name, at: place, value: zero, add: false };
-      const isPart = (d: number): boolean => this.part !== undefined && axisOf(at[d]!) === this.recipe.part;
-      return shape.reduceRight<Loop[]>(
-        (body, extent, d) => {
-          const [from, to] = isPart(d)
-            ? partEnds(this.part!)
-            : [indexScalar(constantIndex(0)), indexScalar(dimIndex(extent))];
-          return [{ kind: "for", variable: variables[d]!, from, to, step: 1, body }];
-        },
-        [store],
-      );
+      const variables = outer.map(() => this.scalars.names.unique("i"));
+      const along = (variable: string, stride: number): Index => ({
+        ...constantIndex(0),
+        terms: [{ variable, mul: stride }],
+      });
+      // Dimensions inside of the one that is cleared lie in one run.
+      const run = strides[parted] ?? strides[order[0]!] ?? 1;
+      const [from, to] =
+        parted < 0
+          ? [constantIndex(0), scaleIndex(dimIndex(type.shape[order[0]!] ?? 1), run)]
+          : [along(this.part!.from, run), along(this.part!.to, run)];
+      const clear: Loop = {
+        kind: "clear",
+        buffer: this.scalars.buffer(id).name,
+        at: { index: outer.reduce((i, d, k) => addIndex(i, along(variables[k]!, strides[d]!)), from), computed: [] },
+        count: addIndex(to, negate(from)),
+      };
+      return outer.reduceRight<Loop[]>((body, d, k) => countedLoop(variables[k]!, type.shape[d]!, body), [clear]);
     });
   }
 
@@ -119,11 +127,11 @@ class Lowering {
     const start: Scalar = part ? partEnds(part)[0] : indexScalar(constantIndex(0));
     const within = (end: Scalar): Scalar => (part ? minOf(end, partEnds(part)[1]) : end);
     const loops: Loop[] = [];
-    const segment = (from: Scalar, to: Scalar, width: number, lanes: boolean): void => {
+    const segment = (from: Scalar, to: Scalar, width: number, lanes: boolean, overhangs?: number): void => {
       const offsets = Array.from({ length: lanes ? width / 4 : width }, (_, d) => (lanes ? 4 * d : d));
       const wide = width === 1 ? points : points.flatMap((p) => offsets.map((d) => new Map([...p, [id, d]])));
       const make = (): Loop[] => this.scalars.names.scoped(() => inner(wide));
-      const body = lanes ? this.scalars.inLanes(id, make) : make();
+      const body = lanes ? this.scalars.inLanes(id, make, overhangs) : make();
       const loop: Extract<Loop, { kind: "for" }> = { kind: "for", variable, from, to, step: width, body };
       loops.push(...(to.kind === "call" ? this.withEnd(loop) : [loop]));
     };
@@ -131,6 +139,10 @@ class Lowering {
     const tile = tileOf(this.recipe, id, inLanes);
     // Whole tiles, then what fills the lanes, then the rest.
     const widths = inLanes && tile > 4 ? [tile, 4, 1] : tile > 1 ? [tile, 1] : [1];
+    if (isStatic(extent) && tile > extent) {
+      segment(start, end, tile, true, extent);
+      return loops;
+    }
     if (isStatic(extent)) {
       let from = 0;
       for (const width of widths) {
@@ -166,7 +178,9 @@ class Lowering {
   private stage(stage: PlacedStage, index: number, points: readonly Point[]): Loop[] {
     if (stage.filter)
       return points.flatMap((p) =>
-        stage.sparse ? transposeList(this.scalars, stage, p) : makeList(this.schedule, this.scalars, stage, p),
+        stage.sparse
+          ? transposeList(this.scalars, stage, p)
+          : makeList(this.schedule, this.scalars, stage, p, this.recipe.lanes?.[index] !== undefined),
       );
     const rest = stage.axes.slice(this.kernel.shared);
     const lanes = this.recipe.lanes?.[index];
@@ -174,6 +188,8 @@ class Lowering {
     const across = folded.find((a) => a.id === lanes);
     const overParallel = (parallel: readonly Axis[], at: readonly Point[]): Loop[] => {
       const [axis, ...inner] = parallel;
+      if (axis && axis.id === stage.sparse?.axis)
+        return overList(this.scalars, stage.sparse, at[0]!, overParallel(inner, at));
       if (axis) return this.tiledLoop(axis, axis.id === lanes, at, (wide) => overParallel(inner, wide));
       return stage.reduce ? this.reduction(stage, folded, across, at) : this.elements(stage, folded, at);
     };

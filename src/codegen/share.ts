@@ -106,7 +106,7 @@ function changesIn(body: readonly Loop[]): Changes {
       stack.push(...loop.body);
     } else if (loop.kind === "if") stack.push(...loop.body);
     else if (loop.kind === "let" || loop.kind === "assign") changes.variables.add(loop.name);
-    else if (loop.kind === "store") changes.buffers.add(loop.buffer);
+    else if (loop.kind === "store" || loop.kind === "clear") changes.buffers.add(loop.buffer);
   }
   return changes;
 }
@@ -229,6 +229,9 @@ function makeKey(s: Scalar): string {
     case "pack":
     case "lane":
     case "across":
+    case "order":
+    case "ordered":
+    case "count":
       return `${s.kind}${"lane" in s ? s.lane : "fn" in s ? s.fn : ""}(${partsOf(s).map(keyOf).join(",")})`;
     default:
       return JSON.stringify(s);

@@ -16,10 +16,11 @@ export function isContraction(stage: PlacedStage): boolean {
 
 /** Parallel axes of a reduction that share loads when neighbours are computed together; none that bounds count. */
 export function tileable(kernel: Kernel, lead: PlacedStage): AxisId[] {
-  if (!lead.reduce || lead.reduce.index || lead.axes.some((a) => a.kind === "scan")) return [];
-  const parallel = lead.axes.filter((a) => a.kind === "parallel");
+  if (!(lead.reduce || lead.sparse) || lead.reduce?.index || lead.axes.some((a) => a.kind === "scan")) return [];
+  const parallel = lead.axes.filter((a) => a.kind === "parallel" && a.id !== lead.sparse?.axis);
   if (kernel.shared !== parallel.length) return [];
-  if (kernel.stages.some((s) => s.axes.slice(kernel.shared).some((a) => a.kind === "parallel"))) return [];
+  const isOwn = (stage: PlacedStage, { id, kind }: Axis): boolean => kind === "parallel" && id !== stage.sparse?.axis;
+  if (kernel.stages.some((s) => s.axes.slice(kernel.shared).some((a) => isOwn(s, a)))) return [];
   const bounding = kernel.stages.map(axesOfBounds);
   const isOpen = ({ id, extent }: Axis): boolean =>
     extent !== 1 && !bounding.some((ids) => ids.has(id)) && !isAddedAlong(lead, id);

@@ -105,6 +105,11 @@ function statement(loop: Loop, buffers: ReadonlyMap<string, Buffer>): string[] {
       const value = buffer.storage === "bool" ? `${wrap(print(loop.value, buffers), 3)} ? 1 : 0` : text(loop.value);
       return [`${target} ${loop.add ? "+=" : "="} ${value};`];
     }
+    case "clear": {
+      const view = views[buffers.get(loop.buffer)!.storage];
+      const start = address(loop.buffer, loop.at, buffers);
+      return [`${view}.fill(0, ${start}, ${start} + ${index(loop.count).text});`];
+    }
     case "if":
       return [`if (${text(loop.condition)}) {`, ...indent(block(loop.body, buffers)), "}"];
     case "for": {

@@ -5,6 +5,7 @@ import { inlineCall } from "./inline.ts";
 import { type Address, at, constant, isZero, local, sum, type Type, times, wasmType } from "./instructions.ts";
 import { type For, pointerKey, pointersOf } from "./pointers.ts";
 import { ScalarPrinter, type Surroundings, type Typed } from "./print-scalars.ts";
+import { bytesPer } from "../plan.ts";
 import { block, comment, type Expression, type Text, wat } from "./text.ts";
 
 /** A place in memory: bytes from its start, or an argument of the function by the same name. */
@@ -20,14 +21,15 @@ export interface Body {
 
 /**
  * `bindings`: where buffers lie, and host numbers (f64) and the two words of a stream (i32). `callee` is told of every function that is called,
- * and gives its name.
+ * and gives its name. `orders`: where the table of lanes' orders lies, where there is one.
  */
 export function printLoops(
   procedure: Printed,
   bindings: ReadonlyMap<string, Binding>,
   callee: (name: string) => string,
+  orders?: number,
 ): Body {
-  return new FunctionPrinter(procedure, bindings, callee).run();
+  return new FunctionPrinter(procedure, bindings, callee, orders).run();
 }
 
 class FunctionPrinter implements Surroundings {
@@ -35,6 +37,7 @@ class FunctionPrinter implements Surroundings {
   readonly callee: Surroundings["callee"];
   private readonly procedure: Printed;
   private readonly bindings: ReadonlyMap<string, Binding>;
+  private readonly ordersAt: number | undefined;
   private readonly scalars: ScalarPrinter;
   private readonly locals = new Map<string, "v128" | "f32" | "i32">();
   /** What a variable's name stands for here. */
@@ -50,8 +53,14 @@ class FunctionPrinter implements Surroundings {
   private readonly busy = new Set<string>();
   private depth = 0;
 
-  constructor(procedure: Printed, bindings: ReadonlyMap<string, Binding>, callee: (name: string) => string) {
+  constructor(
+    procedure: Printed,
+    bindings: ReadonlyMap<string, Binding>,
+    callee: (name: string) => string,
+    orders: number | undefined,
+  ) {
     this.procedure = procedure;
+    this.ordersAt = orders;
     this.bindings = bindings;
     this.callee = callee;
     this.buffers = new Map(procedure.buffers.map((b) => [b.name, b]));
@@ -88,6 +97,11 @@ class FunctionPrinter implements Surroundings {
       return { text: local(known.local), dtype: known.dtype, lanes: known.lanes };
     }
     return { text: local(this.head(name, read)), dtype: read.dtype, lanes: 1 };
+  }
+
+  orders(): number {
+    if (this.ordersAt === undefined) throw new Error("this module has no table of orders");
+    return this.ordersAt;
   }
 
   /** In a loop. */
@@ -182,11 +196,13 @@ class FunctionPrinter implements Surroundings {
         return [wat(`local.set $${known.local}`, this.scalars.as(loop.value, known.dtype).text)];
       }
       case "store":
-        return [this.store(loop)];
+        return this.store(loop);
       case "if": {
         const condition = this.scalars.condition(loop.condition);
         return [block("if", [condition, block("then", this.block(loop.body))])];
       }
+      case "clear":
+        return [this.clear(loop)];
       case "for":
         return this.loop(loop);
     }
@@ -280,35 +296,54 @@ class FunctionPrinter implements Surroundings {
     }
   }
 
-  private store(loop: Extract<Loop, { kind: "store" }>): Text {
+  private store(loop: Extract<Loop, { kind: "store" }>): Text[] {
     const { storage } = this.buffers.get(loop.buffer)!;
-    const dtype = storage === "f32" ? "f32" : storage === "bool" ? "bool" : "i32";
+    const dtype = storage === "f32" || storage === "bool" ? storage : "i32";
     const address = this.scalars.address(loop.buffer, loop.at);
     const value = this.scalars.as(loop.value, dtype);
-    if (!loop.add) return this.stored(storage, address, value);
+    if (!loop.add) return this.stored(loop, address, value);
     return this.withTemporary("i32", (place) => {
       const there: Address = { offset: address.offset, base: local(place) };
       const [load, add] = loop.lanes ? ["v128.load", `${dtype}x4.add`] : [`${dtype}.load`, `${dtype}.add`];
       const added = wat(add, at(load, there), value.text);
-      const into: Address = { offset: address.offset, base: wat(`local.tee $${place}`, address.base) };
-      return this.stored(storage, into, { ...value, text: added });
+      return [wat(`local.set $${place}`, address.base), ...this.stored(loop, there, { ...value, text: added })];
     });
   }
 
-  private stored(storage: string, address: Address, { text, lanes }: Typed): Expression {
-    const isByte = storage === "bool" || storage === "u8";
-    if (lanes === 1) return at(isByte ? "i32.store8" : `${storage}.store`, address, text);
-    if (!isByte) return at("v128.store", address, text);
+  private clear({ buffer, at: place, count }: Extract<Loop, { kind: "clear" }>): Text {
+    const { offset, base } = this.scalars.address(buffer, place);
+    const start = isZero(base) ? constant(offset) : sum(offset === 0 ? [base] : [base, constant(offset)]);
+    const width = bytesPer(this.buffers.get(buffer)!.storage);
+    return wat("memory.fill", start, constant(0), times(this.scalars.indexText(count), width));
+  }
+
+  private stored({ buffer, lanes }: Extract<Loop, { kind: "store" }>, address: Address, value: Typed): Text[] {
+    const { storage } = this.buffers.get(buffer)!;
+    const width = bytesPer(storage);
+    if (lanes === undefined) return [at(width === 4 ? `${storage}.store` : `i32.store${8 * width}`, address, value.text)];
+    if (width === 4 && lanes === 4) return [at("v128.store", address, value.text)];
     return this.withTemporary("v128", (t) => {
-      const ones = storage === "bool" ? wat("v128.and", text, wat("v128.const i32x4 1 1 1 1")) : text;
-      const narrow = (instruction: string, value: Expression): Expression =>
-        wat(instruction, wat(`local.tee $${t}`, value), local(t));
-      const bytes = narrow("i8x16.narrow_i16x8_u", narrow("i16x8.narrow_i32x4_s", ones));
-      const { offset, base } = address;
-      return wat(`v128.store32_lane${offset === 0 ? "" : ` offset=${offset}`} 0`, base, bytes);
+      const narrow = (instruction: string, wide: Expression): Expression =>
+        wat(instruction, wat(`local.tee $${t}`, wide), local(t));
+      const ones = storage === "bool" ? wat("v128.and", value.text, wat("v128.const i32x4 1 1 1 1")) : value.text;
+      const halves = (signed: string): Expression => narrow(`i16x8.narrow_i32x4_${signed}`, ones);
+      const packed = width === 4 ? ones : width === 2 ? halves("u") : narrow("i8x16.narrow_i16x8_u", halves("s"));
+      const whole = [8, 4, 2, 1].find((size) => size === lanes * width);
+      if (whole !== undefined) return [storeLane(whole, 0, address, packed)];
+      // Three numbers: two, then one.
+      const rest: Address = { offset: address.offset + 2 * width, base: address.base };
+      return [
+        wat(`local.set $${t}`, packed),
+        storeLane(2 * width, 0, address, local(t)),
+        storeLane(width, 2, rest, local(t)),
+      ];
     });
   }
 }
+
+/** Stores so many bytes of a vector, which they lie in as lane number `lane` of their size. */
+const storeLane = (size: number, lane: number, { offset, base }: Address, vector: Expression): Expression =>
+  wat(`v128.store${8 * size}_lane${offset === 0 ? "" : ` offset=${offset}`} ${lane}`, base, vector);
 
 /** The argument that says where a host number or a stream's words lie; a buffer's has the buffer's name. */
 export const argumentOf = (name: string): string => `${name}_at`;

@@ -36,6 +36,8 @@ export interface Surroundings {
   isNatural(variable: string): boolean;
   /** How many loops a variable's value changes in: what changes least comes first in a sum. */
   depthOf(variable: string): number;
+  /** Where the orders lie that lanes can have, by which of them hold. */
+  orders(): number;
   /** A function of the module, or one that it imports. */
   callee(name: string): string;
   /** What a function of vectors does, where that is better than to call it. */
@@ -78,6 +80,18 @@ export class ScalarPrinter {
         return this.lane(this.print(scalar.of), scalar.lane);
       case "across":
         return this.across(scalar.fn, this.print(scalar.of));
+      case "order": {
+        const place = wat("i32.shl", wat("i32x4.bitmask", this.as(scalar.of, "bool").text), constant(4));
+        return { text: at("v128.load", { offset: this.around.orders(), base: place }), dtype: "i32", lanes: 4 };
+      }
+      case "ordered": {
+        const { text, dtype } = this.print(scalar.of);
+        return { text: wat("i8x16.swizzle", text, this.print(scalar.order).text), dtype, lanes: 4 };
+      }
+      case "count": {
+        const held = wat("i32x4.bitmask", this.as(scalar.of, "bool").text);
+        return { text: wat("i32.popcnt", held), dtype: "i32", lanes: 1 };
+      }
       case "call":
         return this.call(scalar);
     }
