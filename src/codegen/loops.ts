@@ -237,6 +237,32 @@ export const mapPlace = (place: Place, visit: (part: Scalar) => Scalar): Place =
     ? place
     : { ...place, computed: place.computed.map((c) => ({ ...c, value: visit(c.value) })) };
 
+/** A statement with each of its indices, and those of what is in it, replaced. */
+export function mapIndexes(loop: Loop, visit: (index: Index) => Index): Loop {
+  const scalar = (s: Scalar): Scalar => {
+    const inner = mapParts(s, scalar);
+    if (inner.kind === "index") return { ...inner, index: visit(inner.index) };
+    return inner.kind === "load" ? { ...inner, at: { ...inner.at, index: visit(inner.at.index) } } : inner;
+  };
+  const place = (p: Place): Place => ({ ...mapPlace(p, scalar), index: visit(p.index) });
+  const inside = (body: readonly Loop[]): Loop[] => body.map((inner) => mapIndexes(inner, visit));
+  switch (loop.kind) {
+    case "for":
+      return { ...loop, from: scalar(loop.from), to: scalar(loop.to), body: inside(loop.body) };
+    case "if":
+      return { ...loop, condition: scalar(loop.condition), body: inside(loop.body) };
+    case "let":
+    case "assign":
+      return { ...loop, value: scalar(loop.value) };
+    case "store":
+      return { ...loop, value: scalar(loop.value), at: place(loop.at) };
+    case "clear":
+      return { ...loop, at: place(loop.at), count: visit(loop.count) };
+    case "comment":
+      return loop;
+  }
+}
+
 /** A variable that holds what a scalar is. */
 export const variableOf = (name: string, value: Scalar): Extract<Scalar, { kind: "var" }> => ({
   kind: "var",

@@ -4,7 +4,7 @@ import type { Axis, AxisId, Guard, ReduceOp } from "../ir/stage.ts";
 import { type DType, dimAt, isStatic } from "../ir/types.ts";
 import { clip, clippable, identityOf, maxOf, minOf } from "./bounds.ts";
 import { axisOf } from "./expr.ts";
-import { addIndex, negate, scaleIndex } from "./indexes.ts";
+import { addIndex, negate, scaleIndex, substituteIndex } from "./indexes.ts";
 import {
   constantIndex,
   countedLoop,
@@ -13,6 +13,7 @@ import {
   type Index,
   indexScalar,
   type Loop,
+  mapIndexes,
   type Part,
   type Procedure,
   type Scalar,
@@ -120,7 +121,7 @@ class Lowering {
   }
 
   /** A loop over an axis, as wide as the recipe says; `inner` makes what one round does at the points it is given. */
-  private tiledLoop(axis: Axis, inLanes: boolean, points: readonly Point[], inner: Inner): Loop[] {
+  private tiledLoop(axis: Axis, inLanes: boolean, points: readonly Point[], inner: Inner, folds = false): Loop[] {
     const { id, extent } = axis;
     const variable = this.scalars.variables.get(id)!;
     const part = id === this.recipe.part ? this.part : undefined;
@@ -130,8 +131,17 @@ class Lowering {
     const segment = (from: Scalar, to: Scalar, width: number, lanes: boolean, overhangs?: number): void => {
       const offsets = Array.from({ length: lanes ? width / 4 : width }, (_, d) => (lanes ? 4 * d : d));
       const wide = width === 1 ? points : points.flatMap((p) => offsets.map((d) => new Map([...p, [id, d]])));
-      const make = (): Loop[] => this.scalars.names.scoped(() => inner(wide));
-      const body = lanes ? this.scalars.inLanes(id, make, overhangs) : make();
+      // One round needs no loop. What it declares then stands beside what loops before it may have hoisted.
+      const once = !part && !folds && roundsOnce(from, to, width);
+      const { names } = this.scalars;
+      const make = (): Loop[] => (once ? names.fresh(() => inner(wide)) : names.scoped(() => inner(wide)));
+      const inItsLanes = (): Loop[] => (lanes ? this.scalars.inLanes(id, make, overhangs) : make());
+      if (once) {
+        const value = constantIndex(literal(from)!);
+        loops.push(...inItsLanes().map((loop) => mapIndexes(loop, (i) => substituteIndex(i, variable, value))));
+        return;
+      }
+      const body = inItsLanes();
       const loop: Extract<Loop, { kind: "for" }> = { kind: "for", variable, from, to, step: width, body };
       loops.push(...(to.kind === "call" ? this.withEnd(loop) : [loop]));
     };
@@ -310,7 +320,7 @@ class Lowering {
   /** A folded axis along the lanes: four sums side by side, and one of the elements that are left. */
   private acrossLanes(axis: Axis, inner: () => Loop[]): Loop[] {
     const extent = axis.extent;
-    const loops = this.tiledLoop(axis, true, [new Map()], inner);
+    const loops = this.tiledLoop(axis, true, [new Map()], inner, true);
     // Elements of a static rest come one by one: they go into one accumulator.
     if (isStatic(extent) && extent % 4 > 1) {
       const rest = loops.at(-1) as Extract<Loop, { kind: "for" }>;
@@ -392,6 +402,17 @@ class Lowering {
     if (!this.scalars.locals.has(id)) loops.push(...this.scalars.store(stage.out, point, stored));
     return loops;
   }
+}
+
+const literal = (scalar: Scalar): number | undefined =>
+  scalar.kind === "index" && scalar.index.rows === 0 && scalar.index.terms.length === 0
+    ? scalar.index.const
+    : undefined;
+
+/** Whether a loop would have one round only. */
+function roundsOnce(from: Scalar, to: Scalar, width: number): boolean {
+  const [first, end] = [literal(from), literal(to)];
+  return first !== undefined && end !== undefined && end > first && end <= first + width;
 }
 
 /** How many neighbours along an axis one round computes. */

@@ -10,7 +10,7 @@ import { NameScope } from "../names.ts";
 import { bytesPer, persistentKey } from "../plan.ts";
 import { isDense } from "../reshape-view.ts";
 import { type PlacedStage, type Value, valueAt } from "../schedule.ts";
-import { dimText, arenaViews } from "./print-loops.ts";
+import { arenaViews, dimText } from "./print-loops.ts";
 import { comment, quote } from "./text.ts";
 
 type Program = Unit["programs"][number];

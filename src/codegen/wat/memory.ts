@@ -3,7 +3,7 @@
 // seed, then two words for each random stream. Last, where threads work together, the words by which they do.
 import { keyHash } from "../../base/random.ts";
 import type { Unit } from "../compile.ts";
-import { orderTable, ordersLanes } from "./orders.ts";
+import { ordersLanes, orderTable } from "./orders.ts";
 import { cacheLine, teamBytes } from "./team.ts";
 
 export interface MemoryMap {

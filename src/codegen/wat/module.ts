@@ -49,7 +49,14 @@ function printModule(unit: Unit, apart: boolean): string {
       ...imports.map((text) => `  ${text}`),
       ...(team === undefined ? [] : teamHead(unit)),
     ].join("\n"),
-    ...[globals.join("\n"), memory.orders === undefined ? "" : orderData(memory.orders), ...bodies, ...(team === undefined ? [] : teamFunctions(team)), ...kernels, ...programs]
+    ...[
+      globals.join("\n"),
+      memory.orders === undefined ? "" : orderData(memory.orders),
+      ...bodies,
+      ...(team === undefined ? [] : teamFunctions(team)),
+      ...kernels,
+      ...programs,
+    ]
       .filter((text) => text !== "")
       .map(indented),
   ];

@@ -1,11 +1,11 @@
 // Loop language -> the body of a WebAssembly function. Knows no ops, no tiling, no policy.
-import { addIndex, scaleIndex } from "../indexes.ts";
-import { dimIndex, type Index, type Loop, type Place, type Procedure, type Scalar } from "../loops.ts";
+import { substituteIndex } from "../indexes.ts";
+import { constantIndex, type Loop, type Place, type Procedure, type Scalar } from "../loops.ts";
+import { bytesPer } from "../plan.ts";
 import { inlineCall } from "./inline.ts";
 import { type Address, at, constant, isZero, local, sum, type Type, times, wasmType } from "./instructions.ts";
 import { type For, pointerKey, pointersOf } from "./pointers.ts";
 import { ScalarPrinter, type Surroundings, type Typed } from "./print-scalars.ts";
-import { bytesPer } from "../plan.ts";
 import { block, comment, type Expression, type Text, wat } from "./text.ts";
 
 /** A place in memory: bytes from its start, or an argument of the function by the same name. */
@@ -263,7 +263,8 @@ class FunctionPrinter implements Surroundings {
       .map(({ key, argument, index, step }, i) => {
         const name = `${loop.variable}.at${i}`;
         this.locals.set(name, "i32");
-        const distance = this.scalars.indexText(from === undefined ? index : indexAt(index, loop.variable, from));
+        const first = from === undefined ? index : substituteIndex(index, loop.variable, constantIndex(from));
+        const distance = this.scalars.indexText(first);
         return {
           key,
           name,
@@ -320,7 +321,8 @@ class FunctionPrinter implements Surroundings {
   private stored({ buffer, lanes }: Extract<Loop, { kind: "store" }>, address: Address, value: Typed): Text[] {
     const { storage } = this.buffers.get(buffer)!;
     const width = bytesPer(storage);
-    if (lanes === undefined) return [at(width === 4 ? `${storage}.store` : `i32.store${8 * width}`, address, value.text)];
+    if (lanes === undefined)
+      return [at(width === 4 ? `${storage}.store` : `i32.store${8 * width}`, address, value.text)];
     if (width === 4 && lanes === 4) return [at("v128.store", address, value.text)];
     return this.withTemporary("v128", (t) => {
       const narrow = (instruction: string, wide: Expression): Expression =>
@@ -347,13 +349,6 @@ const storeLane = (size: number, lane: number, { offset, base }: Address, vector
 
 /** The argument that says where a host number or a stream's words lie; a buffer's has the buffer's name. */
 export const argumentOf = (name: string): string => `${name}_at`;
-
-/** An index where one of its variables is a number. */
-function indexAt(index: Index, variable: string, value: number): Index {
-  const at = index.terms.filter((t) => t.variable === variable).map(({ mul }) => scaleIndex(dimIndex(mul), value));
-  const rest: Index = { ...index, terms: index.terms.filter((t) => t.variable !== variable) };
-  return at.reduce(addIndex, rest);
-}
 
 /** How far a pointer moves in all rounds of a loop. */
 function distance(loop: For, from: Expression, to: Expression, step: number): Expression {
