@@ -69,7 +69,11 @@ class LayoutSearch {
     const values = [...schedule.values];
     for (const m of fixed) setLayout(values, m, slots!.get(m.slot!));
     for (const m of free)
-      setLayout(values, m, m.kernels.some(hasWindows) ? rowsInnermost(m.shape, this.batch) : natural(m.shape, this.batch));
+      setLayout(
+        values,
+        m,
+        m.kernels.some(hasWindows) ? rowsInnermost(m.shape, this.batch) : natural(m.shape, this.batch),
+      );
     const laidOut: Schedule = { ...schedule, values };
     // Who reads what does not depend on layouts, so one context serves all of them.
     this.descend(loweringContext(laidOut, this.batch), values, free);
