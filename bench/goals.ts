@@ -104,12 +104,12 @@ function raceVerdicts({ workload, entries }: RaceResult): Verdict[] {
   });
 }
 
-function kernelVerdicts({ ceilings, rows }: KernelResult): Verdict[] {
+function kernelVerdicts({ rows }: KernelResult): Verdict[] {
   return rows.flatMap((row) => {
     const found: Verdict[] = [];
     const wanted = kernelGoals.find((k) => k.target === row.target && k.kernels.test(row.name));
     if (wanted) {
-      const share = row.speed / ceilings[wanted.ceiling];
+      const share = row.speed / row.ceilings[wanted.ceiling];
       found.push(atLeast(`${row.target}: ${row.name}, share of the ${wanted.ceiling} ceiling`, share, wanted.share));
     }
     const round = rows.find((r) => r.target === row.target && r.name === row.neighbour);

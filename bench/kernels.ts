@@ -10,12 +10,13 @@ export interface KernelRow {
   readonly name: string;
   /** Operations per second; a multiply-add counts two. */
   readonly speed: number;
+  /** What the core could do just before or after: its speed drifts. */
+  readonly ceilings: Ceilings;
   /** For an odd size: the row it is to be compared with. */
   readonly neighbour?: string;
 }
 
 export interface KernelResult {
-  readonly ceilings: Ceilings;
   readonly rows: readonly KernelRow[];
 }
 
@@ -87,8 +88,8 @@ const cases: readonly Case[] = [
 export async function kernels(quick: boolean, clock: Clock): Promise<KernelResult> {
   const bestTime = (work: () => void, span: number): number => best(work, span, clocks[clock]);
   const seconds = quick ? 0.2 : 0.8;
-  const peaks = await ceilings(seconds, bestTime);
   const rows: KernelRow[] = [];
+  let before = await ceilings(seconds, bestTime);
   for (const { name: target, options, dense, threads } of targets) {
     if (dense || threads) continue;
     for (const { name, model, rows: batch, program, operations, neighbour } of cases) {
@@ -96,10 +97,13 @@ export async function kernels(quick: boolean, clock: Clock): Promise<KernelResul
       const trainer = library.create();
       for (const input of Object.values(trainer.inputs)) fill(input);
       const speed = operations / bestTime(() => trainer[program](batch), seconds);
-      rows.push({ target, name, speed, ...(neighbour === undefined ? {} : { neighbour }) });
+      const after = await ceilings(seconds, bestTime);
+      const beside = { scalar: Math.max(before.scalar, after.scalar), simd: Math.max(before.simd, after.simd) };
+      rows.push({ target, name, speed, ceilings: beside, ...(neighbour === undefined ? {} : { neighbour }) });
+      before = after;
     }
   }
-  return { ceilings: peaks, rows };
+  return { rows };
 }
 
 /** Dense numbers around 0, none of them 0. */

@@ -1,6 +1,6 @@
 // Peers of the benchmark: how each is started, and the line protocol that a started one speaks (see peers/serve.mjs).
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { benchFolder, targets } from "./targets.ts";
 
@@ -20,6 +20,13 @@ export interface PeerKind {
 export function findTorch(): string | undefined {
   const candidates = [process.env["NNC_BENCH_PYTHON"], "python3", "/usr/bin/python3"].filter((p) => p !== undefined);
   return candidates.find((python) => spawnSync(python, ["-c", "import torch"], { stdio: "ignore" }).status === 0);
+}
+
+/** The fastest kernels of OpenBLAS that this processor runs; others would end with an illegal instruction. */
+function tunedKernels(): { readonly core: string; readonly title: string } | undefined {
+  const facts = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
+  if (/\bavx512f\b/.test(facts)) return { core: "SKYLAKEX", title: "AVX-512" };
+  return /\bavx2\b/.test(facts) ? { core: "HASWELL", title: "AVX2" } : undefined;
 }
 
 export const peersInstalled = (): boolean => existsSync(`${benchFolder}node_modules/@jax-js/jax`);
@@ -42,15 +49,12 @@ export function peerKinds(bundle: string, python: string | undefined): PeerKind[
       args: (inputs: string) => [script("torch_peer.py"), inputs],
     } as const;
     const threads = { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" };
-    kinds.push(
-      { name: "torch", title: "PyTorch, OpenBLAS as it comes", ...torch, env: threads },
-      {
-        name: "torch-tuned",
-        title: "PyTorch, OpenBLAS for AVX-512",
-        ...torch,
-        env: { ...threads, OPENBLAS_CORETYPE: "SKYLAKEX" },
-      },
-    );
+    kinds.push({ name: "torch", title: "PyTorch, OpenBLAS as it comes", ...torch, env: threads });
+    const tuned = tunedKernels();
+    if (tuned) {
+      const env = { ...threads, OPENBLAS_CORETYPE: tuned.core };
+      kinds.push({ name: "torch-tuned", title: `PyTorch, OpenBLAS for ${tuned.title}`, ...torch, env });
+    }
   }
   if (peersInstalled()) {
     const node = process.execPath;

@@ -56,9 +56,9 @@ function busy(entries: readonly Entry[]): string {
     : "";
 }
 
-export function kernelTable({ ceilings, rows }: KernelResult): string {
+export function kernelTable({ rows }: KernelResult): string {
   const speed = (value: number): string => `${digits(value / 1e9)} GF`;
-  const lines = rows.map(({ target, name, speed: value, neighbour }) => {
+  const lines = rows.map(({ target, name, speed: value, ceilings, neighbour }) => {
     const round = rows.find((r) => r.target === target && r.name === neighbour);
     return [
       `${target}: ${name}`,
@@ -68,7 +68,8 @@ export function kernelTable({ ceilings, rows }: KernelResult): string {
       round ? `${digits(round.speed / value)} x of ${round.name}` : "",
     ];
   });
-  const peaks = `ceilings of this core: ${speed(ceilings.scalar)} scalar, ${speed(ceilings.simd)} in 128-bit vectors`;
+  const most = (kind: "scalar" | "simd"): string => speed(Math.max(...rows.map(({ ceilings }) => ceilings[kind])));
+  const peaks = `ceilings of this core, the most that was seen: ${most("scalar")} scalar, ${most("simd")} in 128-bit vectors`;
   return `${peaks}\n${table(["kernel", "speed", "of scalar", "of 128-bit", "time per operation"], lines)}`;
 }
 

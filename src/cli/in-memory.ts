@@ -8,16 +8,26 @@ import { printPlain } from "../codegen/ts/plain.ts";
 import { assemble } from "../codegen/wat/assemble.ts";
 import { watText } from "../codegen/wat/module.ts";
 import { sourceMapOf } from "../inspect/source-lines.ts";
-import type { Library } from "../runtime/library.ts";
+import type { Library, Trainer } from "../runtime/library.ts";
+
+/** Of no browser, so not among the types. */
+declare const WebAssembly: { readonly Module: new (bytes: Uint8Array) => object };
+
+/** With kernels of WebAssembly, `create` is given them compiled. */
+interface Emitted extends Library {
+  create(options?: { readonly seed?: number; readonly wasm?: object }): Trainer;
+}
 
 export async function loadLibrary(unit: Unit): Promise<Library> {
-  const kernels = unit.target === "wasm" ? { wasm: await assemble(watText(unit)) } : {};
-  const text = printPlain(emitModule(unit, false, kernels), false);
+  const text = printPlain(emitModule(unit, false), false);
   // A debugger that looks into this process finds the model file by it.
   const map = unit.debug
     ? linkedMap(sourceMapOf(unit, "library.js", text, ({ path }) => pathToFileURL(resolve(path)).href))
     : "";
   const url = `data:text/javascript;base64,${Buffer.from(text + map).toString("base64")}`;
-  const library: Library = await import(url);
-  return unit.threads ? { ...library, url } : library;
+  const { manifest, create }: Emitted = await import(url);
+  const library = unit.threads ? { manifest, create, url } : { manifest, create };
+  if (unit.target === "ts") return library;
+  const wasm = new WebAssembly.Module(await assemble(watText(unit)));
+  return { ...library, create: (options = {}) => create({ ...options, wasm }) };
 }

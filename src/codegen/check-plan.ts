@@ -22,8 +22,7 @@ export function checkPlan(programs: readonly Program[], plan: Plan, batch: numbe
       if (known) return known;
       const from = offsets.get(value);
       if (from === undefined) throw new Error(`${program.name}: value ${value} has no address`);
-      const { type, layout } = program.schedule.values[value]!;
-      const made = { from, to: from + bytesOf(type, batch, layout) };
+      const made = { from, to: from + bytesOf(program.schedule.values[value]!, batch) };
       spans.set(value, made);
       return made;
     };
@@ -113,6 +112,7 @@ function accesses(procedure: Procedure): Accesses {
       scalars.push(loop.condition);
       loops.push(...loop.body.toReversed());
     } else if (loop.kind === "let" || loop.kind === "assign") scalars.push(loop.value);
+    else if (loop.kind === "clear") writes.add(values.get(loop.buffer)!);
     else if (loop.kind === "store") {
       const value = values.get(loop.buffer)!;
       if (loop.add && !writes.has(value)) sums.add(value);

@@ -7,6 +7,7 @@ import { opTable } from "../ir/ops/table.ts";
 import { optimise } from "../ir/passes/pipeline.ts";
 import { typeText } from "../ir/types.ts";
 import type { Manifest } from "../runtime/library.ts";
+import { blockSums } from "./block-sums.ts";
 import { checkPlan } from "./check-plan.ts";
 import { type HostProgram, hostProgram, ScalarPlaces } from "./host.ts";
 import { KeptNames, keepBindings, keepValues } from "./keep.ts";
@@ -84,7 +85,7 @@ export function compile(module: Module, options: CompileOptions): Unit {
     return { name, graph: optimise(whole, opTable, options.without).graph };
   });
   const fused = new Map(graphs.map(({ name, graph }) => [name, fuse(name, graph, batch, options, zeros, kept)]));
-  const schedules = layOut(fused, options, batch);
+  const schedules = arrange(fused, options, batch);
   const programs = graphs.map(({ name, graph }) => {
     const schedule = schedules.get(name)!;
     const lowered = lowerKernels(name, schedule, batch, options);
@@ -158,14 +159,17 @@ function fuse(
   return schedule;
 }
 
-/** Lanes want neighbours side by side; without them everything lies as written. */
-function layOut(
+/** What depends on the target: lanes want neighbours side by side, and long sums want blocks. */
+function arrange(
   schedules: ReadonlyMap<string, Schedule>,
   options: CompileOptions,
   batch: number,
 ): ReadonlyMap<string, Schedule> {
-  const isPlain = caps[options.target].lanes === 1 || options.recipes === "naive" || options.without?.has("layouts");
-  return isPlain ? schedules : assignLayouts(schedules, caps[options.target], batch);
+  const target = caps[options.target];
+  if (target.lanes === 1 || options.recipes === "naive") return schedules;
+  const laidOut = options.without?.has("layouts") ? schedules : assignLayouts(schedules, target, batch);
+  if (options.without?.has("block-sums")) return laidOut;
+  return new Map([...laidOut].map(([name, schedule]) => [name, blockSums(schedule, target, batch)]));
 }
 
 const fillsWithZeros = ({ stages }: Kernel): boolean =>

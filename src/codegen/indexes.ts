@@ -43,4 +43,12 @@ export function scaleIndex(index: Index, by: Dim): Index {
   };
 }
 
+/** An index where one of its variables is another index. */
+export function substituteIndex(index: Index, variable: string, by: Index): Index {
+  const at = index.terms.filter((t) => t.variable === variable);
+  if (at.length === 0) return index;
+  const rest: Index = { ...index, terms: index.terms.filter((t) => t.variable !== variable) };
+  return at.reduce((sum, { mul }) => addIndex(sum, scaleIndex(by, mul)), rest);
+}
+
 export const negate = (index: Index): Index => scaleIndex(index, -1);

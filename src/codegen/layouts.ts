@@ -2,10 +2,11 @@
 // Before: row-major as written. After: weights transposed, channels or the batch innermost, where the cost model says so.
 // Stays true: columns and outputs keep their logical order, and a parameter has one layout in all programs. Contract: reorder.
 import type { ValueId } from "../ir/stage.ts";
-import { countAt, dimAt, type Shape } from "../ir/types.ts";
-import { readsOf, writesOf } from "./expr.ts";
+import { countAt, dimAt, isStatic, type Shape } from "../ir/types.ts";
+import { conflicts } from "./cache.ts";
+import { readsOf, visitExpr, writesOf } from "./expr.ts";
 import { kernelKey } from "./kernel-key.ts";
-import { chooseLanes, conflicts } from "./lane-recipes.ts";
+import { chooseLanes } from "./lane-recipes.ts";
 import { type LoweringContext, loweringContext } from "./lower-context.ts";
 import { type Caps, type Kernel, type Layout, type Schedule, storageOf, type Value } from "./schedule.ts";
 
@@ -67,7 +68,12 @@ class LayoutSearch {
     const free = movable.filter((m) => !fixed.includes(m));
     const values = [...schedule.values];
     for (const m of fixed) setLayout(values, m, slots!.get(m.slot!));
-    for (const m of free) setLayout(values, m, natural(m.shape, this.batch));
+    for (const m of free)
+      setLayout(
+        values,
+        m,
+        m.kernels.some(hasWindows) ? rowsInnermost(m.shape, this.batch) : natural(m.shape, this.batch),
+      );
     const laidOut: Schedule = { ...schedule, values };
     // Who reads what does not depend on layouts, so one context serves all of them.
     this.descend(loweringContext(laidOut, this.batch), values, free);
@@ -168,6 +174,25 @@ function setLayout(values: Value[], { ids }: Movable, layout: Layout | undefined
 }
 
 const natural = (shape: Shape, batch: number): Layout | undefined => padded(shape, [...shape.keys()], batch);
+
+/** Whether something moves over an operand as windows do: along two axes of which one is summed. */
+const hasWindows = ({ stages }: Kernel): boolean =>
+  stages.some((stage) => {
+    let found = false;
+    visitExpr(stage.body, (e) => {
+      if (e.kind === "load" && e.at.some((place) => place.terms.length > 1)) found = true;
+    });
+    return found && stage.reduce !== undefined;
+  });
+
+/**
+ * Images begin with the rows of the batch innermost: the four lanes are four images then, whatever windows do at their borders. From
+ * where they are written the search ends at layouts a tenth slower.
+ */
+const rowsInnermost = (shape: Shape, batch: number): Layout | undefined => {
+  const rows = shape.findIndex((dim) => !isStatic(dim));
+  return rows < 0 ? natural(shape, batch) : withInnermost(shape, rows, batch);
+};
 
 /** Rows that would fall on the same few places of the cache are moved apart. */
 function padded(shape: Shape, order: readonly number[], batch: number): Layout | undefined {

@@ -4,13 +4,16 @@ import type { Origin } from "../ir/graph.ts";
 import type { ScalarFn, ValueId } from "../ir/stage.ts";
 import type { Dim, DType, Storage } from "../ir/types.ts";
 
+/** How elements lie in memory. `u16`: indices below 2^16, read as i32. */
+export type Stored = Storage | "u16";
+
 /** A stretch of the arena as one procedure sees it; the memory plan says where it lies. */
 export interface Buffer {
   /** A safe identifier, unique in its procedure. */
   readonly name: string;
   /** The value that owns the storage. */
   readonly value: ValueId;
-  readonly storage: Storage;
+  readonly storage: Stored;
   /** For the reader: `[N, 784]`. */
   readonly comment: string;
 }
@@ -55,6 +58,12 @@ export type Scalar =
   | { readonly kind: "pack"; readonly parts: readonly Scalar[] }
   /** One of four. */
   | { readonly kind: "lane"; readonly of: Scalar; readonly lane: number }
+  /** In which order lanes go to the front: those that hold, as they are. Of four conditions. */
+  | { readonly kind: "order"; readonly of: Scalar }
+  /** Four numbers in such an order; what the last ones are means nothing. */
+  | { readonly kind: "ordered"; readonly of: Scalar; readonly order: Scalar }
+  /** How many of four conditions hold. */
+  | { readonly kind: "count"; readonly of: Scalar }
   /** The four folded: (0 + 1) + (2 + 3). */
   | { readonly kind: "across"; readonly fn: "add" | "mul" | "min" | "max"; readonly of: Scalar }
   | { readonly kind: "call"; readonly fn: ScalarFn; readonly args: readonly Scalar[]; readonly dtype: DType };
@@ -83,9 +92,11 @@ export type Loop =
       readonly at: Place;
       readonly value: Scalar;
       readonly add: boolean;
-      /** Four neighbours, the first at `at`. */
-      readonly lanes?: 4;
+      /** Neighbours, the first at `at`: the value's four lanes, or the first ones of them. */
+      readonly lanes?: 1 | 2 | 3 | 4;
     }
+  /** Zeros in so many elements from a place on. */
+  | { readonly kind: "clear"; readonly buffer: string; readonly at: Place; readonly count: Index }
   | { readonly kind: "if"; readonly condition: Scalar; readonly body: readonly Loop[] }
   | { readonly kind: "comment"; readonly text: string };
 
@@ -139,6 +150,8 @@ export function lanesOf(scalar: Scalar): 1 | 4 {
   switch (scalar.kind) {
     case "splat":
     case "pack":
+    case "order":
+    case "ordered":
       return 4;
     case "var":
     case "load":
@@ -159,11 +172,14 @@ export function dtypeOf(scalar: Scalar): DType {
       return dtypeOf(scalar.parts[0]!);
     case "lane":
     case "across":
+    case "ordered":
       return dtypeOf(scalar.of);
     case "size":
       return "f32";
     case "index":
     case "whole":
+    case "order":
+    case "count":
       return "i32";
     default:
       return scalar.dtype;
@@ -183,7 +199,11 @@ export function partsOf(scalar: Scalar): readonly Scalar[] {
       return scalar.parts;
     case "lane":
     case "across":
+    case "order":
+    case "count":
       return [scalar.of];
+    case "ordered":
+      return [scalar.of, scalar.order];
     default:
       return [];
   }
@@ -202,7 +222,11 @@ export function mapParts(scalar: Scalar, visit: (part: Scalar) => Scalar): Scala
       return { ...scalar, parts: scalar.parts.map(visit) };
     case "lane":
     case "across":
+    case "order":
+    case "count":
       return { ...scalar, of: visit(scalar.of) };
+    case "ordered":
+      return { ...scalar, of: visit(scalar.of), order: visit(scalar.order) };
     default:
       return scalar;
   }
@@ -212,6 +236,32 @@ export const mapPlace = (place: Place, visit: (part: Scalar) => Scalar): Place =
   place.computed.length === 0
     ? place
     : { ...place, computed: place.computed.map((c) => ({ ...c, value: visit(c.value) })) };
+
+/** A statement with each of its indices, and those of what is in it, replaced. */
+export function mapIndexes(loop: Loop, visit: (index: Index) => Index): Loop {
+  const scalar = (s: Scalar): Scalar => {
+    const inner = mapParts(s, scalar);
+    if (inner.kind === "index") return { ...inner, index: visit(inner.index) };
+    return inner.kind === "load" ? { ...inner, at: { ...inner.at, index: visit(inner.at.index) } } : inner;
+  };
+  const place = (p: Place): Place => ({ ...mapPlace(p, scalar), index: visit(p.index) });
+  const inside = (body: readonly Loop[]): Loop[] => body.map((inner) => mapIndexes(inner, visit));
+  switch (loop.kind) {
+    case "for":
+      return { ...loop, from: scalar(loop.from), to: scalar(loop.to), body: inside(loop.body) };
+    case "if":
+      return { ...loop, condition: scalar(loop.condition), body: inside(loop.body) };
+    case "let":
+    case "assign":
+      return { ...loop, value: scalar(loop.value) };
+    case "store":
+      return { ...loop, value: scalar(loop.value), at: place(loop.at) };
+    case "clear":
+      return { ...loop, at: place(loop.at), count: visit(loop.count) };
+    case "comment":
+      return loop;
+  }
+}
 
 /** A variable that holds what a scalar is. */
 export const variableOf = (name: string, value: Scalar): Extract<Scalar, { kind: "var" }> => ({

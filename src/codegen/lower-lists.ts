@@ -1,7 +1,7 @@
 // Lists of non-zeros as loops: making one, making one from the other, and running over one.
-import { type Affine, isAffine, type ValueId } from "../ir/stage.ts";
+import { type Affine, type Axis, at, type Expr, isAffine, type ValueId } from "../ir/stage.ts";
 import { addIndex } from "./indexes.ts";
-import { constantIndex, countedLoop, type Index, indexScalar, type Loop, type Scalar } from "./loops.ts";
+import { constantIndex, countedLoop, type Index, indexScalar, type Loop, type Scalar, variableOf } from "./loops.ts";
 import { bytesInWords, type Element, type KernelScalars, type Point } from "./lower-scalars.ts";
 import type { PlacedStage, Schedule } from "./schedule.ts";
 
@@ -55,8 +55,14 @@ function entryOf(
   };
 }
 
-/** The points of the scan axis at which the body holds, one after the other. */
-export function makeList(schedule: Schedule, scalars: KernelScalars, stage: PlacedStage, point: Point): Loop[] {
+/** The points of the scan axis at which the body holds, one after the other. `inLanes`: four of them are looked at together. */
+export function makeList(
+  schedule: Schedule,
+  scalars: KernelScalars,
+  stage: PlacedStage,
+  point: Point,
+  inLanes: boolean,
+): Loop[] {
   const scan = stage.axes.find((a) => a.kind === "scan")!;
   const places = stage.out.at.filter(isAffine);
   const count = scalars.names.unique("count");
@@ -65,24 +71,54 @@ export function makeList(schedule: Schedule, scalars: KernelScalars, stage: Plac
   const length = scalars.place(stage.filter!.counts, places, point);
   const { value, body } = stage.filter!.beside;
   const beside = entryOf(scalars, value, places, point, count);
-  const condition = scalars.scalar(stage.body, point);
-  const push: readonly Loop[] = [
-    { kind: "store", buffer: entry.buffer, at: entry.place, value: scalars.axis(scan.id), add: false },
-    { kind: "store", buffer: beside.buffer, at: beside.place, value: scalars.scalar(body, point), add: false },
-  ];
-  const variable = scalars.variables.get(scan.id)!;
+  const pushed = (which: Scalar, factor: Scalar, lanes?: 4): Loop[] => {
+    const wide = lanes ? { lanes } : {};
+    return [
+      { kind: "store", buffer: entry.buffer, at: entry.place, value: which, add: false, ...wide },
+      { kind: "store", buffer: beside.buffer, at: beside.place, value: factor, add: false, ...wide },
+    ];
+  };
+  const advance = (by: Scalar): Loop => ({
+    kind: "assign",
+    name: count,
+    value: { kind: "call", fn: "add", dtype: "i32", args: [counted, by] },
+  });
+  const one = (at: Point): { readonly holds: Scalar; readonly push: Loop[] } => ({
+    holds: scalars.scalar(stage.body, at),
+    push: pushed(scalars.scalar(indexOf(scan), at), scalars.scalar(body, at)),
+  });
+  /** Half of a word's bytes are zeros in no order that a processor could foresee: all are written, and the next ones overwrite. */
+  const four = (): Loop[] =>
+    [0, 1, 2, 3].flatMap((d) => {
+      const { holds, push } = one(new Map([...point, [scan.id, d]]));
+      return [...push, advance({ kind: "call", fn: "cast", dtype: "i32", args: [holds] })];
+    });
+  const together = (): Loop[] => {
+    const [held, order] = [scalars.names.unique("held"), scalars.names.unique("order")];
+    const holds = scalars.scalar(stage.body, point);
+    const ofHeld: Scalar = { kind: "order", of: variableOf(held, holds) };
+    const inOrder = (of: Scalar): Scalar => ({ kind: "ordered", of, order: variableOf(order, ofHeld) });
+    return [
+      { kind: "let", name: held, mutable: false, value: holds },
+      { kind: "let", name: order, mutable: false, value: ofHeld },
+      ...pushed(inOrder(scalars.scalar(indexOf(scan), point)), inOrder(scalars.scalar(body, point)), 4),
+      advance({ kind: "count", of: variableOf(held, holds) }),
+    ];
+  };
   const column = bytesInWords(schedule, stage);
+  const { holds, push } = one(point);
+  const variable = scalars.variables.get(scan.id)!;
   const loops =
     column === undefined
       ? countedLoop(variable, scan.extent, [
-          { kind: "if", condition, body: [...push, { kind: "assign", name: count, value: nextOf(count) }] },
+          { kind: "if", condition: holds, body: [...push, { kind: "assign", name: count, value: nextOf(count) }] },
         ])
       : wordLoops(schedule, scalars, {
           column,
           places,
           variable,
           point,
-          body: [...push, { kind: "assign", name: count, value: countedIf(counted, condition) }],
+          body: inLanes ? scalars.inLanes(scan.id, together) : four(),
         });
   return [
     { kind: "let", name: count, mutable: true, value: indexScalar(constantIndex(0)) },
@@ -90,6 +126,8 @@ export function makeList(schedule: Schedule, scalars: KernelScalars, stage: Plac
     { kind: "store", buffer: length.buffer, at: length.place, value: counted, add: false },
   ];
 }
+
+const indexOf = ({ id }: Axis): Expr => ({ kind: "index", at: at(id) });
 
 interface WordScan {
   readonly column: ValueId;
@@ -99,10 +137,7 @@ interface WordScan {
   readonly body: readonly Loop[];
 }
 
-/**
- * Looks at the bytes of those words only that are not all zeros. Half of these bytes are zeros in no order that a processor could
- * foresee: all are written to the list, and the next one overwrites what is not counted.
- */
+/** Four bytes of a row after the other, but for those that are all zeros. */
 function wordLoops(
   schedule: Schedule,
   scalars: KernelScalars,
@@ -123,21 +158,12 @@ function wordLoops(
     at: { index: inWords, computed: [] },
     dtype: "i32",
   };
-  const first: Index = { const: 0, rows: 0, terms: [{ variable: w, mul: 4 }] };
+  const first = indexScalar({ const: 0, rows: 0, terms: [{ variable: w, mul: 4 }] });
   return countedLoop(w, words, [
     {
       kind: "if",
       condition: { kind: "call", fn: "ne", dtype: "bool", args: [word, { kind: "num", value: 0, dtype: "i32" }] },
-      body: [
-        {
-          kind: "for",
-          variable,
-          from: indexScalar(first),
-          to: indexScalar({ ...first, const: 4 }),
-          step: 1,
-          body,
-        },
-      ],
+      body: [{ kind: "let", name: variable, mutable: false, value: first }, ...body],
     },
   ]);
 }
@@ -175,13 +201,5 @@ export function transposeList(scalars: KernelScalars, stage: PlacedStage, point:
     ...countedLoop(scalars.variables.get(scan.id)!, scan.extent, overList(scalars, stage.sparse!, point, push)),
   ];
 }
-
-/** `count`, one more where the condition holds. */
-const countedIf = (count: Scalar, condition: Scalar): Scalar => ({
-  kind: "call",
-  fn: "add",
-  dtype: "i32",
-  args: [count, { kind: "call", fn: "cast", dtype: "i32", args: [condition] }],
-});
 
 const nextOf = (variable: string): Scalar => indexScalar({ const: 1, rows: 0, terms: [{ variable, mul: 1 }] });

@@ -10,7 +10,7 @@ import {
   type ScalarFn,
   type ValueId,
 } from "../ir/stage.ts";
-import { type DType, type Storage, typeText } from "../ir/types.ts";
+import { type DType, typeText } from "../ir/types.ts";
 import { axisOf, exprsOf, readsOf, visitExpr, writesOf } from "./expr.ts";
 import { addIndex, scaleIndex } from "./indexes.ts";
 import {
@@ -68,6 +68,8 @@ export class KernelScalars {
   private readonly shared: ReadonlySet<AxisId>;
   /** The axis that lies along the lanes, in the loops that are being made. */
   lanes: AxisId | undefined;
+  /** Where that axis ends, if the last vector of a tile hangs over it. */
+  private lanesEnd: number | undefined;
   /** Which of the lanes is being made, where they are made one by one. */
   private lane: number | undefined;
 
@@ -186,13 +188,23 @@ export class KernelScalars {
 
   // ---- Lanes ----
 
-  /** What `make` makes lies along an axis, four neighbours at a time. */
-  inLanes<T>(axis: AxisId, make: () => T): T {
-    const outer = this.lanes;
+  /**
+   * What `make` makes lies along an axis, four neighbours at a time. `end`: a tile covers the axis, and its last vector hangs over:
+   * what it reads there is never stored.
+   */
+  inLanes<T>(axis: AxisId, make: () => T, end?: number): T {
+    const outer = { lanes: this.lanes, end: this.lanesEnd };
     this.lanes = axis;
+    this.lanesEnd = end;
     const made = make();
-    this.lanes = outer;
+    this.lanes = outer.lanes;
+    this.lanesEnd = outer.end;
     return made;
+  }
+
+  /** How many of the lanes at a point are elements of the axis. */
+  private lanesAt(point: Point): number {
+    return this.lanesEnd === undefined ? 4 : Math.min(4, this.lanesEnd - (point.get(this.lanes!) ?? 0));
   }
 
   /** A call, of as many lanes as its widest argument. A `where` may take one condition for all lanes. */
@@ -214,13 +226,15 @@ export class KernelScalars {
 
   /** Four neighbours, each computed by itself. */
   private laneByLane(expr: Expr, point: Point, accumulator?: Scalar): Scalar {
-    return { kind: "pack", parts: this.eachLane(() => this.scalar(expr, point, accumulator)) };
+    const parts = this.eachLane(point, () => this.scalar(expr, point, accumulator));
+    // What hangs over may be anything that can be read.
+    return { kind: "pack", parts: [0, 1, 2, 3].map((lane) => parts[lane] ?? parts[0]!) };
   }
 
-  private eachLane<T>(make: (lane: number) => T): T[] {
-    return [0, 1, 2, 3].map((lane) => {
+  private eachLane<T>(point: Point, make: () => T): T[] {
+    return Array.from({ length: this.lanesAt(point) }, (_, lane) => {
       this.lane = lane;
-      const made = make(lane);
+      const made = make();
       this.lane = undefined;
       return made;
     });
@@ -257,11 +271,12 @@ export class KernelScalars {
     if (this.lanes === undefined || !isWide) return [{ kind: "store", buffer, at: place, value, add }];
     if (this.laneStride(place.index) === 1 && !isScattered) {
       const wide: Scalar = lanesOf(value) === 4 ? value : { kind: "splat", value };
-      return [{ kind: "store", buffer, at: place, value: wide, add, lanes: 4 }];
+      return [{ kind: "store", buffer, at: place, value: wide, add, lanes: this.lanesAt(point) as 1 | 2 | 3 | 4 }];
     }
     const name = this.names.unique("result");
     const result = variableOf(name, value);
     const stores = this.eachLane(
+      point,
       (): Loop => ({ kind: "store", buffer, at: this.place(id, at, point).place, value: this.ofLane(result), add }),
     );
     return [{ kind: "let", name, value, mutable: false }, ...stores];
@@ -336,7 +351,7 @@ export class KernelScalars {
     const made: Buffer = {
       name,
       value: owner.id,
-      storage: owner.type.dtype satisfies Storage,
+      storage: owner.stored ?? owner.type.dtype,
       comment: typeText(owner.type),
     };
     this.buffers.set(owner.id, made);

@@ -6,7 +6,7 @@ const reserved = new Set(
     "double else enum eval export extends false final finally float for from function get goto if implements import in index inputs instanceof " +
     "int interface let long manifest native new null number object of package private protected public read return rows scalars " +
     "seed set short static step string super switch synchronized this throw throws transient true try type typeof undefined " +
-    "var void volatile while with write yield Math Infinity NaN Object Array f32 i32 u8 arena N options evaluate predict " +
+    "var void volatile while with write yield Math Infinity NaN Object Array f32 i32 u16 u8 floats ints shorts bytes arena N options evaluate predict " +
     // Helpers that emitted modules may carry (a test compares this list with them).
     "mix streamA streamB bitsOf uniformOf normalOf quantileOf logOfInteger sigmoid softplus floorMod within polynomial erf step create " +
     "Number String Boolean Symbol BigInt Function JSON Map Set Promise Reflect Proxy Error TypeError RangeError DataView " +
@@ -25,6 +25,9 @@ export function safeIdentifier(name: string): string {
 export class NameScope {
   taken: Set<string>;
   private next = new Map<string, number>();
+  /** All that were ever given. */
+  private readonly given = new Set<string>();
+  private avoidsGiven = false;
 
   constructor(taken: Iterable<string> = []) {
     this.taken = new Set(taken);
@@ -41,13 +44,24 @@ export class NameScope {
     return result;
   }
 
+  /** Names given in `work` are none that were given before, though they may be free again. */
+  fresh<T>(work: () => T): T {
+    const outer = this.avoidsGiven;
+    this.avoidsGiven = true;
+    const result = work();
+    this.avoidsGiven = outer;
+    return result;
+  }
+
   unique(wanted: string): string {
     const base = safeIdentifier(wanted);
     let name = base;
     let count = this.next.get(base) ?? 1;
-    while (this.taken.has(name)) name = `${base}${/\d$/.test(base) ? "_" : ""}${++count}`;
+    const isTaken = (): boolean => this.taken.has(name) || (this.avoidsGiven && this.given.has(name));
+    while (isTaken()) name = `${base}${/\d$/.test(base) ? "_" : ""}${++count}`;
     this.next.set(base, count);
     this.taken.add(name);
+    this.given.add(name);
     return name;
   }
 

@@ -3,7 +3,7 @@
 import type { Affine, AxisId, Expr } from "../ir/stage.ts";
 import { isAffine } from "../ir/stage.ts";
 import { dimAt, sameShape } from "../ir/types.ts";
-import { exprsOf, sameAffine, visitExpr, writesOf } from "./expr.ts";
+import { axisOf, exprsOf, sameAffine, visitExpr, writesOf } from "./expr.ts";
 import type { Kernel, PlacedStage, Recipe, Schedule, Value } from "./schedule.ts";
 import { storageOf } from "./schedule.ts";
 
@@ -28,13 +28,14 @@ export function withPart(schedule: Schedule, kernel: Kernel, recipe: Recipe, bat
   return best === undefined ? recipe : { ...recipe, part: best };
 }
 
-/** Whether stretches of the axis neither store to the same places nor read what another one stores. */
+/** Whether stretches of the axis neither store or add to the same places nor read what another one stores. */
 function isApart(schedule: Schedule, kernel: Kernel, axis: AxisId): boolean {
   const owns = (stage: PlacedStage): boolean =>
     stage.axes.some(({ id, kind }) => id === axis && kind === "parallel") &&
-    stage.out.mode === "set" &&
     !(stage.filter && stage.sparse) &&
-    dimensionOf(stage.out.at, axis) !== undefined;
+    (stage.out.mode === "add"
+      ? stage.out.at.some((place) => axisOf(place) === axis)
+      : dimensionOf(stage.out.at, axis) !== undefined);
   return kernel.stages.every(owns) && kernel.stages.every((stage) => readsItsOwn(schedule, kernel, stage, axis));
 }
 

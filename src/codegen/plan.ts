@@ -2,8 +2,8 @@
 // so `--no-reuse` gives the same bits by construction. Contract: exact.
 import { numberText } from "../base/number-text.ts";
 import type { ValueId } from "../ir/stage.ts";
-import { dimAt, type Storage, type TensorType } from "../ir/types.ts";
-import type { Procedure } from "./loops.ts";
+import { dimAt, type TensorType } from "../ir/types.ts";
+import type { Procedure, Stored } from "./loops.ts";
 import { stridesOf } from "./lower-context.ts";
 import type { Home, Layout, Schedule, Value } from "./schedule.ts";
 import { storageOf } from "./schedule.ts";
@@ -46,14 +46,16 @@ export interface Plan {
 const alignment = 64;
 const aligned = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
 
-export const bytesPer = (storage: Storage): number => (storage === "f32" || storage === "i32" ? 4 : 1);
+const widths: Record<Stored, number> = { f32: 4, i32: 4, u16: 2, bool: 1, u8: 1 };
+
+export const bytesPer = (storage: Stored): number => widths[storage];
 
 /** Bytes at the largest batch. */
-export function bytesOf(type: TensorType, batch: number, layout?: Layout): number {
+export function bytesOf({ type, layout, stored }: Pick<Value, "type" | "layout" | "stored">, batch: number): number {
   const strides = stridesOf(type.shape, batch, layout);
   const outermost = layout?.order[0] ?? 0;
   const count = type.shape.length === 0 ? 1 : strides[outermost]! * dimAt(type.shape[outermost]!, batch);
-  return count * bytesPer(type.dtype);
+  return count * bytesPer(stored ?? type.dtype);
 }
 
 /** Inputs and results of a further model are its own: `sample.z` is no column of the model that is trained. */
@@ -89,10 +91,11 @@ export function planMemory(
   const persistent = new Map<string, Placement>();
   const offsets = new Map<string, Map<ValueId, number>>();
   let end = 0;
-  const keep = (key: string, { type, home, layout }: Pick<Value, "type" | "layout"> & { home?: Home }): Placement => {
+  const keep = (key: string, value: Pick<Value, "type" | "layout"> & { home?: Home }): Placement => {
+    const { type, home, layout } = value;
     const values = home?.kind === "constant" ? { values: home.values } : {};
     const lies = layout ? { layout } : {};
-    const placement = { name: key, type, offset: end, bytes: bytesOf(type, batch, layout), ...lies, ...values };
+    const placement = { name: key, type, offset: end, bytes: bytesOf(value, batch), ...lies, ...values };
     persistent.set(key, placement);
     end += aligned(placement.bytes);
     return placement;
@@ -162,13 +165,13 @@ function placeTemporaries(program: Program, base: number, batch: number, reuse: 
   });
   const intervals: Interval[] = [];
   for (const [value, life] of lives) {
-    const { home, name, type, layout } = program.schedule.values[value]!;
+    const { home, name, type } = program.schedule.values[value]!;
     if (home.kind !== "temp") continue;
     intervals.push({
       value,
       name,
       type,
-      bytes: bytesOf(type, batch, layout),
+      bytes: bytesOf(program.schedule.values[value]!, batch),
       first: life.first,
       last: life.last,
       offset: base,

@@ -12,8 +12,8 @@ export function chooseRecipe(schedule: Schedule, kernel: Kernel, caps: Caps, bat
   const recipe = caps.lanes > 1 ? chooseLanes(schedule, kernel, caps, batch) : chooseTiles(kernel, caps, batch);
   const order = loopOrder(schedule, kernel, recipe.tiles, batch);
   if (!order) return recipe;
-  const inner = kernel.stages[0]!.axes.find((a) => a.id === order.findLast((id) => (recipe.tiles.get(id) ?? 1) > 1))!;
-  return { ...recipe, order, why: `${recipe.why}; ${inner.name} inside, so that less is read again` };
+  const names = order.map((id) => kernel.stages[0]!.axes.find((a) => a.id === id)!.name);
+  return { ...recipe, order, why: `${recipe.why}; loops over ${names.join(", ")}, so that less is fetched again` };
 }
 
 function chooseTiles(kernel: Kernel, caps: Caps, batch: number): Recipe {

@@ -32,6 +32,8 @@ export interface Value {
   readonly name: string;
   readonly type: TensorType;
   readonly home: Home;
+  /** Indices that fit are stored in two bytes each. */
+  readonly stored?: "u16";
   /** How its elements lie; row-major as in its type unless said. */
   readonly layout?: Layout;
   /** Shares the storage of another value: the same elements in the same row-major order under another shape. */

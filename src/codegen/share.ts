@@ -106,7 +106,7 @@ function changesIn(body: readonly Loop[]): Changes {
       stack.push(...loop.body);
     } else if (loop.kind === "if") stack.push(...loop.body);
     else if (loop.kind === "let" || loop.kind === "assign") changes.variables.add(loop.name);
-    else if (loop.kind === "store") changes.buffers.add(loop.buffer);
+    else if (loop.kind === "store" || loop.kind === "clear") changes.buffers.add(loop.buffer);
   }
   return changes;
 }
@@ -166,8 +166,31 @@ function shareBlock(block: readonly Loop[], names: NameScope): Loop[] {
     else result.push(shared);
     again.pass(loop);
   }
-  return result;
+  return loadsFirst(result);
 }
+
+/**
+ * Where a block only loads and sums, all loads come before the first sum, and those of one number before those of four: V8 finds
+ * a better order for them (4 by 8 tiles of a product, row by row: 40 of 50 GFLOP/s in place of 36).
+ */
+function loadsFirst(block: readonly Loop[]): Loop[] {
+  if (!block.every((loop) => loop.kind === "let" || loop.kind === "assign")) return [...block];
+  const later = new Set<string>();
+  const [loads, rest]: [Loop[], Loop[]] = [[], []];
+  for (const loop of block) {
+    const isLoad = loop.kind === "let" && !loop.mutable && isPlainLoad(loop.value);
+    if (isLoad && isFixed(loop.value, { variables: later, buffers: new Set() })) loads.push(loop);
+    else {
+      if (loop.kind === "let" || loop.kind === "assign") later.add(loop.name);
+      rest.push(loop);
+    }
+  }
+  const isWide = (loop: Loop): boolean => loop.kind === "let" && loop.value.kind === "load" && loop.value.lanes === 4;
+  return [...loads.filter((loop) => !isWide(loop)), ...loads.filter(isWide), ...rest];
+}
+
+const isPlainLoad = (scalar: Scalar): boolean =>
+  scalar.kind === "load" || (scalar.kind === "splat" && isPlainLoad(scalar.value));
 
 /** Tells loads before a store from those after it, and readings of a variable before an assignment from those after. */
 class Epochs {
@@ -229,6 +252,9 @@ function makeKey(s: Scalar): string {
     case "pack":
     case "lane":
     case "across":
+    case "order":
+    case "ordered":
+    case "count":
       return `${s.kind}${"lane" in s ? s.lane : "fn" in s ? s.fn : ""}(${partsOf(s).map(keyOf).join(",")})`;
     default:
       return JSON.stringify(s);

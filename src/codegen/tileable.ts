@@ -1,5 +1,5 @@
 // What a kernel's loops allow: which neighbours may be computed together, whatever the target. Chooses nothing.
-import type { AxisId } from "../ir/stage.ts";
+import { type Axis, type AxisId, isAffine } from "../ir/stage.ts";
 import { visitExpr } from "./expr.ts";
 import type { Kernel, PlacedStage } from "./schedule.ts";
 
@@ -16,13 +16,22 @@ export function isContraction(stage: PlacedStage): boolean {
 
 /** Parallel axes of a reduction that share loads when neighbours are computed together; none that bounds count. */
 export function tileable(kernel: Kernel, lead: PlacedStage): AxisId[] {
-  if (!lead.reduce || lead.reduce.index || lead.axes.some((a) => a.kind === "scan")) return [];
-  const parallel = lead.axes.filter((a) => a.kind === "parallel");
+  if (!(lead.reduce || lead.sparse) || lead.reduce?.index || lead.axes.some((a) => a.kind === "scan")) return [];
+  const parallel = lead.axes.filter((a) => a.kind === "parallel" && a.id !== lead.sparse?.axis);
   if (kernel.shared !== parallel.length) return [];
-  if (kernel.stages.some((s) => s.axes.slice(kernel.shared).some((a) => a.kind === "parallel"))) return [];
+  const isOwn = (stage: PlacedStage, { id, kind }: Axis): boolean => kind === "parallel" && id !== stage.sparse?.axis;
+  if (kernel.stages.some((s) => s.axes.slice(kernel.shared).some((a) => isOwn(s, a)))) return [];
   const bounding = kernel.stages.map(axesOfBounds);
-  return parallel.filter((a) => a.extent !== 1 && !bounding.some((ids) => ids.has(a.id))).map((a) => a.id);
+  const isOpen = ({ id, extent }: Axis): boolean =>
+    extent !== 1 && !bounding.some((ids) => ids.has(id)) && !isAddedAlong(lead, id);
+  return parallel.filter(isOpen).map((a) => a.id);
 }
+
+/** Whether rounds of a shared axis add to the same places one after the other. */
+export const isAddedAlong = ({ out, axes }: PlacedStage, axis: AxisId): boolean =>
+  out.mode === "add" &&
+  axes.some(({ id, kind }) => id === axis && kind === "parallel") &&
+  !out.at.some((place) => !isAffine(place) || place.terms.some((t) => t.axis === axis));
 
 /**
  * Axes on which it depends where the stage's inner loops begin and end: those that a guard of a sum counts (it becomes a bound),

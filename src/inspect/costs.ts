@@ -32,7 +32,7 @@ export function kernelCosts(unit: Unit, program: UnitProgram): KernelCost[] {
     return {
       name: calls[k]!.name,
       flops: kernel.stages.reduce((sum, stage) => sum + flopsOf(stage, unit.batch), 0),
-      bytes: [...values].reduce((sum, id) => sum + bytesOf(program.schedule.values[id]!.type, unit.batch), 0),
+      bytes: [...values].reduce((sum, id) => sum + bytesOf(program.schedule.values[id]!, unit.batch), 0),
       why: program.recipes[k]!.why,
       origins: procedure.origins,
     };

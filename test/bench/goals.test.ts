@@ -17,12 +17,13 @@ test("a race's goal is the peer's time by the target's", () => {
 });
 
 test("kernels are held to a share of the ceiling, odd sizes to their neighbours", () => {
+  const ceilings = { scalar: 10, simd: 40 };
   const rows = [
-    { target: "ts", name: "[64, 64] @ [64, 64]", speed: 5 },
-    { target: "ts", name: "[512, 512] @ [512, 512]", speed: 3 },
-    { target: "ts", name: "odd", speed: 2, neighbour: "[64, 64] @ [64, 64]" },
+    { target: "ts", name: "[64, 64] @ [64, 64]", speed: 5, ceilings },
+    { target: "ts", name: "[512, 512] @ [512, 512]", speed: 3, ceilings },
+    { target: "ts", name: "odd", speed: 2, ceilings, neighbour: "[64, 64] @ [64, 64]" },
   ];
-  const found = verdicts({ races: [], kernels: { ceilings: { scalar: 10, simd: 40 }, rows } });
+  const found = verdicts({ races: [], kernels: { rows } });
   expect(found.map((v) => [v.found, v.wanted, v.atLeast, v.reached])).toEqual([
     [0.5, 0.4, true, true],
     [0.3, 0.4, true, false],

@@ -5,6 +5,7 @@ import { parse } from "../../src/dsl/parse.ts";
 import { differentiate } from "../../src/ir/differentiate.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import { opTable } from "../../src/ir/ops/table.ts";
+import { masks } from "../../src/ir/passes/masks.ts";
 import { optimise } from "../../src/ir/passes/pipeline.ts";
 import { type Rewrite, rewriteGraph } from "../../src/ir/passes/rewrite.ts";
 import { simplifications } from "../../src/ir/passes/simplify.ts";
@@ -40,6 +41,7 @@ const columns = new Map([
   ["i", [2, 0, 3]],
 ]);
 const off = new Set(["stabilise", "simplify"]);
+const allOff = new Set([...off, "masks"]);
 const elements = (graph: Graph) => evaluate(optimise(graph, opTable, off).graph, columns).get("out")!;
 
 describe.each(groups)("%s", (_, passes, rules) => {
@@ -71,5 +73,33 @@ describe("simplify", () => {
     const { graph, applied } = rewriteGraph(before, opTable, own);
     expect(applied.map((rule) => rule.name)).toContain(name);
     expectClose(elements(graph), elements(before), 1e-12, text);
+  });
+});
+
+describe("masks", () => {
+  const asks = (graph: Graph): string[] =>
+    graph.nodes.flatMap(({ op, inputs }) =>
+      ["le", "lt", "ge", "gt"].includes(op) ? [inputs.map((id) => graph.nodes[id]!.op).join(` ${op} `)] : [],
+    );
+
+  it.each([
+    ["x <= 0", "maximum le const"],
+    ["x > 0", "maximum gt const"],
+    ["0 >= x", "const ge maximum"],
+    ["0 < x", "const lt maximum"],
+    // Where max(0, x) is 0 these tell nothing.
+    ["x < 0", "input lt const"],
+    ["x >= 0", "input ge const"],
+    ["x <= 1", "input le const"],
+    ["y <= 0", "input le const"],
+  ])("%s beside max(0, x) is %s", (question, asked) => {
+    const before = compile(`max(0, x) + where(${question}, 2, z)`);
+    const after = masks(before, opTable);
+    expect(asks(after)).toEqual([asked]);
+    for (const edge of [Number.NaN, 0, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e-45]) {
+      const inputs = new Map(columns).set("x", [edge, ...wave(1).slice(1)]);
+      const [a, b] = [before, after].map((g) => evaluate(optimise(g, opTable, allOff).graph, inputs).get("out")!);
+      expect(b).toEqual(a);
+    }
   });
 });

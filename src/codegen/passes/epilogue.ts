@@ -1,72 +1,70 @@
 // Epilogues: an elementwise stage that alone reads a reduction's result is done as the result is stored
-// (bias, activation, loss scaling, a parameter's update). Contract: rounding. Before: reduce stage, map stage.
-// After: one reduce stage with an epilogue. Stays true: the reduction's own order of summation.
-import { type Affine, type AxisId, at, type Expr, type ValueId } from "../../ir/stage.ts";
+// (bias, activation, loss scaling, a parameter's update). Contract: rounding. Before: reduce stages that make a value, one or
+// several parts of it, and a map stage. After: the reduce stages with an epilogue. Stays true: their own order of summation.
+import { type Affine, type AxisId, type Expr, isAffine, type ValueId } from "../../ir/stage.ts";
 import { sameDim } from "../../ir/types.ts";
 import { axisOf, composeExpr, mapExpr, readsOf, visitExpr } from "../expr.ts";
 import type { PlacedStage, Schedule } from "../schedule.ts";
-import { asKernel, mergeOrigins, writesIdentity } from "./inline.ts";
+import { asKernel, mergeOrigins } from "./inline.ts";
 
 export function fuseEpilogues(schedule: Schedule, strictFloat: boolean): Schedule {
-  const stages: (PlacedStage | undefined)[] = schedule.kernels.map((k) => k.stages[0]!);
-  const readersOf = new Map<ValueId, number[]>();
-  const writersOf = new Map<ValueId, number>();
-  stages.forEach((stage, i) => {
-    for (const value of readsOf(stage!)) {
-      const readers = readersOf.get(value);
-      if (readers) readers.push(i);
-      else readersOf.set(value, [i]);
-    }
-    writersOf.set(stage!.out.value, (writersOf.get(stage!.out.value) ?? 0) + 1);
+  // A place holds several stages where the parts of one value have taken in their reader.
+  const places: PlacedStage[][] = schedule.kernels.map((k) => [k.stages[0]!]);
+  const readersOf = new Map<ValueId, Set<number>>();
+  const writersOf = new Map<ValueId, number[]>();
+  places.forEach(([stage], i) => {
+    for (const value of readsOf(stage!)) readersOf.set(value, (readersOf.get(value) ?? new Set()).add(i));
+    writersOf.set(stage!.out.value, [...(writersOf.get(stage!.out.value) ?? []), i]);
   });
   const pinned = new Set<ValueId>(schedule.outputs.values());
   for (const value of schedule.values) if (value.alias !== undefined) pinned.add(value.alias);
 
-  for (let i = 0; i < stages.length; i++) {
-    const stage = stages[i];
-    if (!stage?.reduce || stage.out.mode !== "set" || !writesIdentity(stage)) continue;
-    // A scan has a result per round, not one at its end.
-    if (stage.axes.some((axis) => axis.kind === "scan")) continue;
-    const value = stage.out.value;
-    const readers = readersOf.get(value) ?? [];
-    if (schedule.values[value]!.home.kind !== "temp" || pinned.has(value)) continue;
-    if (readers.length !== 1 || writersOf.get(value) !== 1) continue;
-    const reader = readers[0]!;
-    const fused = absorb(stage, stages[reader]!, strictFloat);
-    if (!fused) continue;
-    // The fused stage stands where the reader stood, all it reads being computed by then; there it may take in another.
-    stages[i] = undefined;
-    stages[reader] = fused;
-    for (const read of readsOf(fused)) {
-      const others = (readersOf.get(read) ?? []).filter((r) => r !== i && r !== reader);
-      readersOf.set(read, [...others, reader]);
+  for (let i = 0; i < places.length; i++) {
+    const value = places[i]![0]?.out.value;
+    if (value === undefined || schedule.values[value]!.home.kind !== "temp" || pinned.has(value)) continue;
+    const [reader, ...others] = readersOf.get(value) ?? [];
+    // All that write the value, once the last of them is met.
+    const writers = writersOf.get(value)!;
+    if (reader === undefined || others.length > 0 || writers.at(-1) !== i) continue;
+    const parts = writers.flatMap((w) => places[w]!);
+    const [read, ...more] = places[reader]!;
+    const fused = more.length > 0 ? [] : parts.map((part) => absorb(schedule, part, read!, strictFloat));
+    if (fused.length === 0 || !fused.every((stage) => stage !== undefined)) continue;
+    // The fused stages stand where the reader stood, all they read being computed by then; there they may take in another.
+    for (const w of writers) {
+      for (const stage of places[w]!) for (const id of readsOf(stage)) readersOf.get(id)!.delete(w);
+      places[w] = [];
     }
+    places[reader] = fused;
+    for (const stage of fused) for (const id of readsOf(stage)) readersOf.get(id)!.add(reader);
   }
-  return { ...schedule, kernels: stages.filter((s) => s !== undefined).map(asKernel) };
+  return { ...schedule, kernels: places.flat().map(asKernel) };
 }
 
 /** The reduction with the reader's work as its epilogue, if both have the same results, point by point. */
-function absorb(stage: PlacedStage, reader: PlacedStage, strictFloat: boolean): PlacedStage | undefined {
+function absorb(
+  schedule: Schedule,
+  stage: PlacedStage,
+  reader: PlacedStage,
+  strictFloat: boolean,
+): PlacedStage | undefined {
+  if (!stage.reduce || stage.out.mode !== "set" || !writesDistinctly(stage)) return undefined;
+  // A scan has a result per round, not one at its end.
+  if (stage.axes.some((axis) => axis.kind === "scan")) return undefined;
   if (reader.reduce || reader.out.mode !== "set" || reader.axes.some((a) => a.kind !== "parallel")) return undefined;
-  const axes = stage.axes.filter((a) => a.kind === "parallel");
   const places = placesOf(reader, stage.out.value);
-  if (!places || places.length !== stage.out.at.length) return undefined;
-  // Reader axis -> reduction axis, from the one place at which the reader reads.
+  const { shape } = schedule.values[stage.out.value]!.type;
+  if (places?.length !== shape.length) return undefined;
+  // Reader axis -> where the reduction stores, from the one place at which the reader reads.
   const by = new Map<AxisId, Affine>();
   for (const [d, place] of places.entries()) {
     const from = axisOf(place);
-    const to = axisOf(stage.out.at[d]!);
-    if (to === undefined) {
-      if (from !== undefined || place.terms.length > 0) return undefined;
-      continue;
-    }
-    const extent = axes.find((a) => a.id === to)!.extent;
     if (from === undefined) {
-      if (extent !== 1) return undefined;
+      if (place.terms.length > 0 || shape[d] !== 1) return undefined;
       continue;
     }
-    if (!sameDim(reader.axes.find((a) => a.id === from)!.extent, extent) || by.has(from)) return undefined;
-    by.set(from, at(to));
+    if (!sameDim(reader.axes.find((a) => a.id === from)!.extent, shape[d]!) || by.has(from)) return undefined;
+    by.set(from, stage.out.at[d] as Affine);
   }
   for (const axis of reader.axes) {
     if (by.has(axis.id)) continue;
@@ -89,6 +87,12 @@ function absorb(stage: PlacedStage, reader: PlacedStage, strictFloat: boolean): 
       .map((e) => (e as { at: Affine }).at),
   };
   return mergeOrigins({ ...stage, epilogue, out, name: epilogueName(stage.name, reader.name) }, reader);
+}
+
+/** Whether each dimension of the result is a fixed place or moves along an axis of its own. */
+function writesDistinctly({ out }: PlacedStage): boolean {
+  const axes = out.at.flatMap((place) => (isAffine(place) ? place.terms.map((t) => t.axis) : []));
+  return new Set(axes).size === axes.length && out.at.every((place) => isAffine(place) && place.terms.length <= 1);
 }
 
 /** The single place at which a stage reads a value, if all its reads agree and are unguarded. */

@@ -111,10 +111,13 @@ function inline(
   return { ...schedule, kernels: stages.filter((s) => s !== undefined).map(asKernel) };
 }
 
-/** A kernel of one stage. A list made from another list runs over that one, not over its own axes. */
+/** A kernel of one stage. What has a list is inside; a list made from another list runs over that one, not over its own axes. */
 export const asKernel = (stage: PlacedStage): Kernel => ({
   stages: [stage],
-  shared: stage.filter && stage.sparse ? 0 : stage.axes.filter((a) => a.kind === "parallel").length,
+  shared:
+    stage.filter && stage.sparse
+      ? 0
+      : stage.axes.filter((a) => a.kind === "parallel" && a.id !== stage.sparse?.axis).length,
 });
 
 /** No reduction, one result per point, stored where its axes say. */

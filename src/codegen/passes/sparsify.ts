@@ -6,6 +6,7 @@ import { type Affine, type Axis, type AxisId, at, type Expr, type ValueId } from
 import { type Dim, dimAt, f32, i32, type TensorType } from "../../ir/types.ts";
 import { axisOf, exprsOf, mapStage, sameAffine, visitExpr } from "../expr.ts";
 import type { Kernel, PlacedStage, Schedule, Value } from "../schedule.ts";
+import { isPlainSum, splitSum } from "../split-sum.ts";
 import { isContraction } from "../tileable.ts";
 import { asKernel, countWriters, isMap, substitute } from "./inline.ts";
 
@@ -13,6 +14,8 @@ import { asKernel, countWriters, isMap, substitute } from "./inline.ts";
 const leastZeros = 0.5;
 /** Each list entry must serve this many results to pay for its making. */
 const leastResults = 4;
+/** Up to so many, a gradient adds to memory for each entry of the row's list, and needs no list for each column. */
+const mostAdded = 16;
 
 interface Lists {
   readonly list: ValueId;
@@ -28,8 +31,10 @@ export function sparsify(schedule: Schedule, zeros: ReadonlyMap<string, number>,
   const makers = new Map(schedule.kernels.map((k) => [k.stages[0]!.out.value, k.stages[0]!]));
   const writers = countWriters(schedule);
 
-  const newValue = (name: string, type: TensorType, column: Value): ValueId => {
-    values.push({ id: values.length, name, type, home: { kind: "temp" }, origins: column.origins });
+  const newValue = (column: Value, name: string, type: TensorType, most?: number): ValueId => {
+    const { origins } = column;
+    const stored = most !== undefined && most < 2 ** 16 ? { stored: "u16" as const } : {};
+    values.push({ id: values.length, name, type, home: { kind: "temp" }, origins, ...stored });
     return values.length - 1;
   };
   /** The list of a factor's non-zeros along one dimension, made once per program. */
@@ -41,10 +46,11 @@ export function sparsify(schedule: Schedule, zeros: ReadonlyMap<string, number>,
     const outer = shape.map((_, d) => d).filter((d) => d !== along);
     const name = `${column.name.replace(/_bytes$/, "")}_${outer.length === 1 && outer[0] === 0 ? "row" : "column"}`;
     const sizes = outer.map((d) => shape[d]!);
+    const most = dimAt(shape[along]!, batch);
     const lists = {
-      list: newValue(`${name}_nonzeros`, i32(...sizes, shape[along]!), column),
-      counts: newValue(`${name}_counts`, i32(...sizes), column),
-      factors: newValue(`${name}_factors`, f32(...sizes, shape[along]!), column),
+      list: newValue(column, `${name}_nonzeros`, i32(...sizes, shape[along]!), most),
+      counts: newValue(column, `${name}_counts`, i32(...sizes), most),
+      factors: newValue(column, `${name}_factors`, f32(...sizes, shape[along]!)),
     };
     // The second list of a matrix is cheaper made from the first than from the column: it visits non-zeros only.
     const other = shape.length === 2 ? made.get(`${factor}/${1 - along}`) : undefined;
@@ -62,12 +68,22 @@ export function sparsify(schedule: Schedule, zeros: ReadonlyMap<string, number>,
       kernels.push(kernel);
       continue;
     }
-    const { axis, outer } = found;
-    const { list, counts, factors } = listsOf(found);
+    const added = byRows(stage, found);
+    const { axis, outer } = added ?? found;
+    const { list, counts, factors } = listsOf(added ?? found);
     const position = 1 + Math.max(...stage.axes.map((a) => a.id));
     const beside: Expr = { kind: "load", of: factors, at: [...outer, at(position)], dtype: "f32" };
     const direct = mapStage(stage, (e) => (e.kind === "load" && e.of === found.factor ? beside : e));
-    kernels.push(asKernel({ ...direct, sparse: { axis, position, list, counts, at: outer } }));
+    const sparse = { axis, position, list, counts, at: outer };
+    if (!added) {
+      kernels.push(asKernel({ ...direct, sparse }));
+      continue;
+    }
+    const split = splitSum({ ...schedule, values }, stage, false);
+    values.splice(0, values.length, ...split.schedule.values);
+    const { reduce: _, epilogue: __, ...sum } = direct;
+    const adding = { ...sum, name: `sums_of_${stage.name}`, axes: added.axes, out: split.out, sparse };
+    kernels.push(asKernel(adding), ...(split.rest ? [asKernel(split.rest)] : []));
   }
   return { ...schedule, values, kernels };
 }
@@ -82,6 +98,22 @@ interface SparseFactor {
   readonly along: number;
   readonly axis: AxisId;
   readonly outer: readonly Affine[];
+  /** How many results each element of the column goes into. */
+  readonly results: number;
+}
+
+/** The same sum, added up row by row: the summed axis outside, and for each of its points the list along the other dimension. */
+function byRows(
+  stage: PlacedStage,
+  found: SparseFactor,
+): (SparseFactor & { readonly axes: readonly Axis[] }) | undefined {
+  const isAlongRows = found.along === 0 && found.outer.length === 1;
+  if (!isAlongRows || found.results > mostAdded || !isPlainSum(stage)) return undefined;
+  const listed = axisOf(found.outer[0]!)!;
+  const named = (id: AxisId): Axis => ({ ...stage.axes.find((a) => a.id === id)!, kind: "parallel" });
+  const others = stage.axes.filter((a) => a.id !== found.axis && a.id !== listed);
+  const axes = [named(found.axis), ...others, named(listed)];
+  return { ...found, along: 1, axis: listed, outer: [at(found.axis)], axes };
 }
 
 /** A factor of the stage's products that is 0 wherever a sparse column is. */
@@ -110,7 +142,7 @@ function sparseFactor(
     const results = parallel.filter((p) => !outerAxes.includes(p.id)).reduce((k, p) => k * dimAt(p.extent, batch), 1);
     if (results < leastResults) continue;
     const own = maker && factor.of !== column.id ? maker : undefined;
-    return { factor: factor.of, column, maker: own, along, axis: folded[0]!.id, outer };
+    return { factor: factor.of, column, maker: own, along, axis: folded[0]!.id, outer, results };
   }
   return undefined;
 }

@@ -10,7 +10,7 @@ import { NameScope } from "../names.ts";
 import { bytesPer, persistentKey } from "../plan.ts";
 import { isDense } from "../reshape-view.ts";
 import { type PlacedStage, type Value, valueAt } from "../schedule.ts";
-import { dimText, views } from "./print-loops.ts";
+import { arenaViews, dimText } from "./print-loops.ts";
 import { comment, quote } from "./text.ts";
 
 type Program = Unit["programs"][number];
@@ -86,7 +86,7 @@ const isGiven = (parameters: ReadonlySet<string>, { home }: Value): boolean =>
 const shapeText = (shape: readonly Dim[]): string => `[${shape.map(dimText).join(", ")}]`;
 
 function viewText({ dtype, shape }: TensorType, offset: number, batch: number): string {
-  const view = views[dtype];
+  const view = arenaViews[dtype];
   if (!isDense(shape))
     return `compact(${view}, ${offset}, ${shapeText(shape)}, [${stridesOf(shape, batch).join(", ")}])`;
   const count = countAt(shape, 1);

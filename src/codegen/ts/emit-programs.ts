@@ -5,7 +5,7 @@ import { kernelDocs, naiveDoc, programSummary, runName } from "../kernel-docs.ts
 import { functionDoc, type StatementDoc } from "../module-doc.ts";
 import type { SharedFunction } from "../share-kernels.ts";
 import { debugLines } from "./emit-debug.ts";
-import { print, printLoops, views } from "./print-loops.ts";
+import { arenaViews, print, printLoops, views } from "./print-loops.ts";
 import { comment } from "./text.ts";
 
 export function programDocs(unit: Unit, emission: Emission, program: Unit["programs"][number]): StatementDoc[] {
@@ -19,7 +19,7 @@ export function programDocs(unit: Unit, emission: Emission, program: Unit["progr
     const place = scalarPlaceOf(unit, name);
     if (place === undefined || program.name === "init") continue;
     const offset = unit.plan.offsets.get(program.name)!.get(id)!;
-    lines.push(`scalars[${place}] = ${views[program.schedule.values[id]!.type.dtype]}[${offset / 4}];`);
+    lines.push(`scalars[${place}] = ${arenaViews[program.schedule.values[id]!.type.dtype]}[${offset / 4}];`);
   }
   const run: StatementDoc = functionDoc({
     name: runName(program.name),
@@ -68,6 +68,9 @@ function kernelDoc(unit: Unit, shared: SharedFunction): StatementDoc {
       lines.push(`const ${name} = ${make(`${name}_at`)};${note === "" ? "" : ` // ${note}`}`);
     }
   };
+  // A view that is a local lies at an address that V8 knows, also within loops.
+  const used = new Map(procedure.buffers.map(({ storage }) => [views[storage], arenaViews[storage]]));
+  for (const [own, view] of used) lines.push(`const ${own} = ${view};`);
   for (const buffer of procedure.buffers) bind(buffer.name, (n) => n, buffer.comment);
   for (const { name } of procedure.hosts) bind(name, (place) => `scalars[${place}]`, "");
   const step = program === "init" ? "0" : `scalars[${unit.scalars.names.get("step")!}]`;

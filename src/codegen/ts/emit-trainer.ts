@@ -10,8 +10,9 @@ import { functionDoc, type StatementDoc } from "../module-doc.ts";
 import { bytesPer } from "../plan.ts";
 import { isDense } from "../reshape-view.ts";
 import type { Layout } from "../schedule.ts";
+import type { SharedFunction } from "../share-kernels.ts";
 import { scalarPlaceOf } from "./emit-programs.ts";
-import { views } from "./print-loops.ts";
+import { arenaViews } from "./print-loops.ts";
 import { comment, objectKey, quote } from "./text.ts";
 
 const arrays: Record<Storage, string> = {
@@ -109,9 +110,10 @@ export function arena(unit: Unit, emission: Emission): StatementDoc[] {
   const { plan } = unit;
   const lines = [
     ...emission.arena,
-    "const f32 = new Float32Array(arena);",
-    "const i32 = new Int32Array(arena);",
-    "const u8 = new Uint8Array(arena);",
+    "const floats = new Float32Array(arena);",
+    "const ints = new Int32Array(arena);",
+    ...(unit.kernels.functions.some(usesShorts) ? ["const shorts = new Uint16Array(arena);"] : []),
+    "const bytes = new Uint8Array(arena);",
     `const scalars = ${emission.scalars};`,
     "const seed = options.seed ?? 0;",
     ...emission.instance,
@@ -123,11 +125,13 @@ export function arena(unit: Unit, emission: Emission): StatementDoc[] {
   for (const placement of plan.persistent.values()) {
     if (!placement.values) continue;
     lines.push(
-      `${views[placement.type.dtype]}.set([${placement.values.map(numberText).join(", ")}], ${elementOffset(placement)});`,
+      `${arenaViews[placement.type.dtype]}.set([${placement.values.map(numberText).join(", ")}], ${elementOffset(placement)});`,
     );
   }
   return [{ kind: "text", lines }];
 }
+
+const usesShorts = ({ procedure }: SharedFunction): boolean => procedure.buffers.some((b) => b.storage === "u16");
 
 const elementOffset = (placement: { readonly type: TensorType; readonly offset: number }): number =>
   placement.offset / bytesPer(placement.type.dtype);
@@ -272,7 +276,7 @@ const liesAsRead = ({ type, layout }: TensorPlace): boolean => layout === undefi
 function readText(tensor: TensorPlace, batch: number): string {
   const { shape } = tensor.type;
   if (!liesAsRead(tensor)) return `compact(${placeText(tensor, batch)})`;
-  const view = views[tensor.type.dtype];
+  const view = arenaViews[tensor.type.dtype];
   const start = elementOffset(tensor);
   if (shape.every(isStatic)) return `${view}.slice(${start}, ${start + elementCount(shape)})`;
   const perRow = elementCount(shape.map((d) => (isStatic(d) ? d : d.perRow)));
@@ -281,7 +285,7 @@ function readText(tensor: TensorPlace, batch: number): string {
 
 function writeText(tensor: TensorPlace, batch: number): string {
   if (!liesAsRead(tensor)) return `spread(${placeText(tensor, batch)}, name, values)`;
-  return `fill(${views[tensor.type.dtype]}, ${elementOffset(tensor)}, ${elementCount(tensor.type.shape)}, name, values)`;
+  return `fill(${arenaViews[tensor.type.dtype]}, ${elementOffset(tensor)}, ${elementCount(tensor.type.shape)}, name, values)`;
 }
 
 /** View, offset, sizes and strides. */
@@ -291,7 +295,7 @@ function placeText(tensor: TensorPlace, batch: number): string {
     isStatic(d) ? String(d) : d.perRow === 1 ? "lastRows" : `${d.perRow} * lastRows`,
   );
   const strides = stridesOf(type.shape, batch, layout);
-  return `${views[type.dtype]}, ${elementOffset(tensor)}, [${sizes.join(", ")}], [${strides.join(", ")}]`;
+  return `${arenaViews[type.dtype]}, ${elementOffset(tensor)}, [${sizes.join(", ")}], [${strides.join(", ")}]`;
 }
 
 const elementCount = (shape: Shape): number => shape.reduce<number>((k, d) => k * dimAt(d, 1), 1);

@@ -1,10 +1,19 @@
 // Loop language -> lines of JavaScript (which are TypeScript too: bodies need no annotations). Knows no ops, no tiling, no policy.
 
-import type { Dim, Storage } from "../../ir/types.ts";
-import type { Buffer, Index, Loop, Place, Procedure, Scalar } from "../loops.ts";
+import type { Dim } from "../../ir/types.ts";
+import type { Buffer, Index, Loop, Place, Procedure, Scalar, Stored } from "../loops.ts";
 
-/** The view of the arena that holds a storage type. */
-export const views: Record<Storage, string> = { f32: "f32", i32: "i32", bool: "u8", u8: "u8" };
+/** What kernels call the view of the arena that holds such elements. */
+export const views: Record<Stored, string> = { f32: "f32", i32: "i32", u16: "u16", bool: "u8", u8: "u8" };
+
+/** What all others call it. */
+export const arenaViews: Record<Stored, string> = {
+  f32: "floats",
+  i32: "ints",
+  u16: "shorts",
+  bool: "bytes",
+  u8: "bytes",
+};
 
 /** How tightly a piece of text binds; larger is tighter. */
 interface Piece {
@@ -95,6 +104,11 @@ function statement(loop: Loop, buffers: ReadonlyMap<string, Buffer>): string[] {
       const target = `${views[buffer.storage]}[${address(loop.buffer, loop.at, buffers)}]`;
       const value = buffer.storage === "bool" ? `${wrap(print(loop.value, buffers), 3)} ? 1 : 0` : text(loop.value);
       return [`${target} ${loop.add ? "+=" : "="} ${value};`];
+    }
+    case "clear": {
+      const view = views[buffers.get(loop.buffer)!.storage];
+      const start = address(loop.buffer, loop.at, buffers);
+      return [`${view}.fill(0, ${start}, ${start} + ${index(loop.count).text});`];
     }
     case "if":
       return [`if (${text(loop.condition)}) {`, ...indent(block(loop.body, buffers)), "}"];

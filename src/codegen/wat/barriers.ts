@@ -42,9 +42,8 @@ function accessOf({ name, schedule, procedures }: Program, plan: Plan, batch: nu
   const offsets = plan.offsets.get(name)!;
   const procedure = procedures[k]!;
   const spanOf = (value: number): Span => {
-    const { type, layout } = schedule.values[value]!;
     const from = offsets.get(value)!;
-    return { from, to: from + bytesOf(type, batch, layout) };
+    return { from, to: from + bytesOf(schedule.values[value]!, batch) };
   };
   const stored = new Set(schedule.kernels[k]!.stages.flatMap(writesOf).map((id) => storageOf(schedule, id).id));
   return {

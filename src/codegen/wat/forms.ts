@@ -6,6 +6,14 @@ export interface MathFunction {
   readonly needs: readonly string[];
   /** One `(func $name …)`. */
   readonly wat: string;
+  /** What it does, for a function of one vector that may stand where it would be called. */
+  readonly inline?: Inline;
+}
+
+export interface Inline {
+  readonly parameter: string;
+  /** Statements, then the value. */
+  readonly body: readonly string[];
 }
 
 export const get = (name: string): string => `(local.get $${name})`;
@@ -131,8 +139,9 @@ export function define(name: string, parts: Parts): readonly [string, MathFuncti
     ...(own.length > 0 ? [`  ${own.map((local) => `(local $${local} ${type})`).join(" ")}`] : []),
     ...body.map((line) => `  ${line}`),
   ];
-  return [
-    name,
-    { needs: [...namesAfter("call", text), ...namesAfter("global.get", text)], wat: `${lines.join("\n")})\n` },
-  ];
+  const needs = [...namesAfter("call", text), ...namesAfter("global.get", text)];
+  const wat = `${lines.join("\n")})\n`;
+  const [parameter, ...others] = given;
+  const isPlain = others.length === 0 && [...parameters, result].every((p) => p.endsWith("v128")) && type === "v128";
+  return [name, { needs, wat, ...(isPlain ? { inline: { parameter: parameter!, body } } : {}) }];
 }

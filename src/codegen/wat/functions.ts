@@ -156,6 +156,8 @@ const functions: ReadonlyMap<string, MathFunction> = new Map([
   ...mathFunctions,
 ]);
 
+export const functionNamed = (name: string): MathFunction | undefined => functions.get(name);
+
 export const hasFunction = (name: string): boolean => functions.has(name);
 
 /** The functions with these names and all that they need, callees first. */

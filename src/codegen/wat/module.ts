@@ -12,6 +12,7 @@ import { comment as plainText } from "../ts/text.ts";
 import { barriersOf } from "./barriers.ts";
 import { functionsFor, hasFunction } from "./functions.ts";
 import { type MemoryMap, memoryMap, scalarAddress } from "./memory.ts";
+import { orderData } from "./orders.ts";
 import { argumentOf, type Binding, printLoops } from "./print-loops.ts";
 import { teamFunctions } from "./team.ts";
 import { linesOf } from "./text.ts";
@@ -48,7 +49,14 @@ function printModule(unit: Unit, apart: boolean): string {
       ...imports.map((text) => `  ${text}`),
       ...(team === undefined ? [] : teamHead(unit)),
     ].join("\n"),
-    ...[globals.join("\n"), ...bodies, ...(team === undefined ? [] : teamFunctions(team)), ...kernels, ...programs]
+    ...[
+      globals.join("\n"),
+      memory.orders === undefined ? "" : orderData(memory.orders),
+      ...bodies,
+      ...(team === undefined ? [] : teamFunctions(team)),
+      ...kernels,
+      ...programs,
+    ]
       .filter((text) => text !== "")
       .map(indented),
   ];
@@ -99,10 +107,11 @@ function kernelText(memory: MemoryMap, shared: SharedFunction, called: Set<strin
     if (binding !== "argument") return [];
     return [isBuffer.has(name) ? name : argumentOf(name)];
   });
-  const { locals, texts } = printLoops(procedure, bound, (name) => {
+  const callee = (name: string): string => {
     called.add(name);
     return name;
-  });
+  };
+  const { locals, texts } = printLoops(procedure, bound, callee, memory.orders);
   const naive = procedure.naive ? printTypeScript({ ...procedure, body: procedure.naive }) : [];
   const places = procedure.buffers.map(({ name, comment }) => `${name}: ${comment} at ${where(bound.get(name)!)}`);
   return [

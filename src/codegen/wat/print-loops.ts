@@ -1,6 +1,9 @@
 // Loop language -> the body of a WebAssembly function. Knows no ops, no tiling, no policy.
-import type { Loop, Place, Procedure, Scalar } from "../loops.ts";
-import { type Address, at, constant, local, type Type, wasmType } from "./instructions.ts";
+import { substituteIndex } from "../indexes.ts";
+import { constantIndex, type Loop, type Place, type Procedure, type Scalar } from "../loops.ts";
+import { bytesPer } from "../plan.ts";
+import { inlineCall } from "./inline.ts";
+import { type Address, at, constant, isZero, local, sum, type Type, times, wasmType } from "./instructions.ts";
 import { type For, pointerKey, pointersOf } from "./pointers.ts";
 import { ScalarPrinter, type Surroundings, type Typed } from "./print-scalars.ts";
 import { block, comment, type Expression, type Text, wat } from "./text.ts";
@@ -18,14 +21,15 @@ export interface Body {
 
 /**
  * `bindings`: where buffers lie, and host numbers (f64) and the two words of a stream (i32). `callee` is told of every function that is called,
- * and gives its name.
+ * and gives its name. `orders`: where the table of lanes' orders lies, where there is one.
  */
 export function printLoops(
   procedure: Printed,
   bindings: ReadonlyMap<string, Binding>,
   callee: (name: string) => string,
+  orders?: number,
 ): Body {
-  return new FunctionPrinter(procedure, bindings, callee).run();
+  return new FunctionPrinter(procedure, bindings, callee, orders).run();
 }
 
 class FunctionPrinter implements Surroundings {
@@ -33,6 +37,7 @@ class FunctionPrinter implements Surroundings {
   readonly callee: Surroundings["callee"];
   private readonly procedure: Printed;
   private readonly bindings: ReadonlyMap<string, Binding>;
+  private readonly ordersAt: number | undefined;
   private readonly scalars: ScalarPrinter;
   private readonly locals = new Map<string, "v128" | "f32" | "i32">();
   /** What a variable's name stands for here. */
@@ -42,11 +47,20 @@ class FunctionPrinter implements Surroundings {
   private readonly heads = new Map<string, Expression>();
   /** Locals that hold addresses in the loop that is being printed. */
   private readonly pointers = new Map<string, string>();
+  /** Locals of loop variables, and those of them that something reads. */
+  private readonly counters = new Set<string>();
+  private readonly read = new Set<string>();
   private readonly busy = new Set<string>();
   private depth = 0;
 
-  constructor(procedure: Printed, bindings: ReadonlyMap<string, Binding>, callee: (name: string) => string) {
+  constructor(
+    procedure: Printed,
+    bindings: ReadonlyMap<string, Binding>,
+    callee: (name: string) => string,
+    orders: number | undefined,
+  ) {
     this.procedure = procedure;
+    this.ordersAt = orders;
     this.bindings = bindings;
     this.callee = callee;
     this.buffers = new Map(procedure.buffers.map((b) => [b.name, b]));
@@ -62,7 +76,9 @@ class FunctionPrinter implements Surroundings {
     const body = this.block(this.procedure.body);
     const heads = [...this.heads].map(([name, value]) => wat(`local.set $${name}`, value));
     return {
-      locals: [...this.locals].map(([name, type]) => ({ name, type })),
+      locals: [...this.locals]
+        .filter(([name]) => !this.counters.has(name) || this.read.has(name))
+        .map(([name, type]) => ({ name, type })),
       texts: [...heads, ...body],
     };
   }
@@ -76,8 +92,24 @@ class FunctionPrinter implements Surroundings {
 
   variable(name: string, read: Type): Typed {
     const known = this.variables.get(name);
-    if (known) return { text: local(known.local), dtype: known.dtype, lanes: known.lanes };
+    if (known) {
+      this.read.add(known.local);
+      return { text: local(known.local), dtype: known.dtype, lanes: known.lanes };
+    }
     return { text: local(this.head(name, read)), dtype: read.dtype, lanes: 1 };
+  }
+
+  orders(): number {
+    if (this.ordersAt === undefined) throw new Error("this module has no table of orders");
+    return this.ordersAt;
+  }
+
+  /** In a loop. */
+  inlined(name: string, arg: Expression): Expression | undefined {
+    const made = this.depth > 0 ? inlineCall(name, arg) : undefined;
+    for (const need of made?.needs ?? []) this.callee(need);
+    for (const local of made?.locals ?? []) this.locals.set(local, "v128");
+    return made?.text;
   }
 
   isNatural(variable: string): boolean {
@@ -164,57 +196,80 @@ class FunctionPrinter implements Surroundings {
         return [wat(`local.set $${known.local}`, this.scalars.as(loop.value, known.dtype).text)];
       }
       case "store":
-        return [this.store(loop)];
+        return this.store(loop);
       case "if": {
         const condition = this.scalars.condition(loop.condition);
         return [block("if", [condition, block("then", this.block(loop.body))])];
       }
+      case "clear":
+        return [this.clear(loop)];
       case "for":
         return this.loop(loop);
     }
   }
 
-  /** Tested at its end: nothing jumps but from round to round. Where it may have no round, a test stands before it. */
+  /**
+   * Tested at its end: nothing jumps but from round to round. Where it may have no round, a test stands before it. Where the body
+   * needs the variable for its pointers only, the first of them counts the rounds.
+   */
   private loop(loop: For): Text[] {
     const from = this.scalars.integer(loop.from);
     const startsNatural = this.isNaturalNumber(loop.from);
     this.depth++;
     const name = this.declare(loop.variable, { dtype: "i32", lanes: 1 });
     if (startsNatural) this.naturals.add(loop.variable);
-    const below = (value: Expression): Expression => wat("i32.lt_s", value, this.scalars.integer(loop.to));
     const label = `$each_${loop.variable}`;
     const pointers = this.pointersOf(loop);
     for (const { key, name } of pointers) this.pointers.set(key, name);
+    const wasRead = this.read.delete(name);
     const body = this.block(loop.body);
     this.pointers.clear();
-    const next = wat(`local.tee $${name}`, wat("i32.add", local(name), constant(loop.step)));
+    const first = this.read.has(name) ? undefined : pointers.find(({ step }) => step > 0);
+    if (wasRead) this.read.add(name);
+    const to = this.scalars.integer(loop.to);
     this.depth--;
     const advance = pointers.map(({ name, step }) =>
       wat(`local.set $${name}`, wat("i32.add", local(name), constant(step))),
     );
-    const rounds = block(`loop ${label}`, [...body, ...advance, wat(`br_if ${label}`, below(next))]);
-    const start = [
-      wat(`local.set $${name}`, from),
-      ...pointers.map(({ name, start }) => wat(`local.set $${name}`, start)),
-    ];
-    if (hasRounds(loop)) return [...start, rounds];
-    return [...start, block("if", [below(local(name)), block("then", [rounds])])];
+    const begin = pointers.map(({ name, start }) => wat(`local.set $${name}`, start));
+    const start: Expression[] = [];
+    const again: Expression[] = [];
+    this.counters.add(name);
+    if (first && literalOf(loop.from) !== undefined) start.push(...begin);
+    else {
+      this.read.add(name);
+      start.push(wat(`local.set $${name}`, from), ...begin);
+    }
+    if (first) {
+      const end = `${loop.variable}.end`;
+      this.locals.set(end, "i32");
+      start.push(wat(`local.set $${end}`, wat("i32.add", local(first.name), distance(loop, from, to, first.step))));
+      again.push(...advance, wat(`br_if ${label}`, wat("i32.lt_u", local(first.name), local(end))));
+    } else {
+      const next = wat(`local.tee $${name}`, wat("i32.add", local(name), constant(loop.step)));
+      again.push(...advance, wat(`br_if ${label}`, wat("i32.lt_s", next, to)));
+    }
+    const rounds = [...start, block(`loop ${label}`, [...body, ...again])];
+    if (hasRounds(loop)) return rounds;
+    return [block("if", [wat("i32.lt_s", from, to), block("then", rounds)])];
   }
 
   /** The pointers of a loop with their locals. Only what is never negative goes without its constant part. */
   private pointersOf(loop: For) {
     const isArgument = (buffer: string): boolean => this.bindings.get(buffer) === "argument";
+    const from = literalOf(loop.from);
     return pointersOf(loop, this.buffers, isArgument)
       .filter(({ index }) => this.scalars.isNatural(index))
       .map(({ key, argument, index, step }, i) => {
         const name = `${loop.variable}.at${i}`;
         this.locals.set(name, "i32");
-        const distance = this.scalars.indexText(index);
+        const first = from === undefined ? index : substituteIndex(index, loop.variable, constantIndex(from));
+        const distance = this.scalars.indexText(first);
         return {
           key,
           name,
           step,
-          start: argument === undefined ? distance : wat("i32.add", local(argument), distance),
+          start: argument === undefined ? distance : sum([local(argument), ...(isZero(distance) ? [] : [distance])]),
         };
       });
   }
@@ -242,38 +297,66 @@ class FunctionPrinter implements Surroundings {
     }
   }
 
-  private store(loop: Extract<Loop, { kind: "store" }>): Text {
+  private store(loop: Extract<Loop, { kind: "store" }>): Text[] {
     const { storage } = this.buffers.get(loop.buffer)!;
-    const dtype = storage === "f32" ? "f32" : storage === "bool" ? "bool" : "i32";
+    const dtype = storage === "f32" || storage === "bool" ? storage : "i32";
     const address = this.scalars.address(loop.buffer, loop.at);
     const value = this.scalars.as(loop.value, dtype);
-    if (!loop.add) return this.stored(storage, address, value);
+    if (!loop.add) return this.stored(loop, address, value);
     return this.withTemporary("i32", (place) => {
       const there: Address = { offset: address.offset, base: local(place) };
       const [load, add] = loop.lanes ? ["v128.load", `${dtype}x4.add`] : [`${dtype}.load`, `${dtype}.add`];
       const added = wat(add, at(load, there), value.text);
-      const into: Address = { offset: address.offset, base: wat(`local.tee $${place}`, address.base) };
-      return this.stored(storage, into, { ...value, text: added });
+      return [wat(`local.set $${place}`, address.base), ...this.stored(loop, there, { ...value, text: added })];
     });
   }
 
-  private stored(storage: string, address: Address, { text, lanes }: Typed): Expression {
-    const isByte = storage === "bool" || storage === "u8";
-    if (lanes === 1) return at(isByte ? "i32.store8" : `${storage}.store`, address, text);
-    if (!isByte) return at("v128.store", address, text);
+  private clear({ buffer, at: place, count }: Extract<Loop, { kind: "clear" }>): Text {
+    const { offset, base } = this.scalars.address(buffer, place);
+    const start = isZero(base) ? constant(offset) : sum(offset === 0 ? [base] : [base, constant(offset)]);
+    const width = bytesPer(this.buffers.get(buffer)!.storage);
+    return wat("memory.fill", start, constant(0), times(this.scalars.indexText(count), width));
+  }
+
+  private stored({ buffer, lanes }: Extract<Loop, { kind: "store" }>, address: Address, value: Typed): Text[] {
+    const { storage } = this.buffers.get(buffer)!;
+    const width = bytesPer(storage);
+    if (lanes === undefined)
+      return [at(width === 4 ? `${storage}.store` : `i32.store${8 * width}`, address, value.text)];
+    if (width === 4 && lanes === 4) return [at("v128.store", address, value.text)];
     return this.withTemporary("v128", (t) => {
-      const ones = storage === "bool" ? wat("v128.and", text, wat("v128.const i32x4 1 1 1 1")) : text;
-      const narrow = (instruction: string, value: Expression): Expression =>
-        wat(instruction, wat(`local.tee $${t}`, value), local(t));
-      const bytes = narrow("i8x16.narrow_i16x8_u", narrow("i16x8.narrow_i32x4_s", ones));
-      const { offset, base } = address;
-      return wat(`v128.store32_lane${offset === 0 ? "" : ` offset=${offset}`} 0`, base, bytes);
+      const narrow = (instruction: string, wide: Expression): Expression =>
+        wat(instruction, wat(`local.tee $${t}`, wide), local(t));
+      const ones = storage === "bool" ? wat("v128.and", value.text, wat("v128.const i32x4 1 1 1 1")) : value.text;
+      const halves = (signed: string): Expression => narrow(`i16x8.narrow_i32x4_${signed}`, ones);
+      const packed = width === 4 ? ones : width === 2 ? halves("u") : narrow("i8x16.narrow_i16x8_u", halves("s"));
+      const whole = [8, 4, 2, 1].find((size) => size === lanes * width);
+      if (whole !== undefined) return [storeLane(whole, 0, address, packed)];
+      // Three numbers: two, then one.
+      const rest: Address = { offset: address.offset + 2 * width, base: address.base };
+      return [
+        wat(`local.set $${t}`, packed),
+        storeLane(2 * width, 0, address, local(t)),
+        storeLane(width, 2, rest, local(t)),
+      ];
     });
   }
 }
 
+/** Stores so many bytes of a vector, which they lie in as lane number `lane` of their size. */
+const storeLane = (size: number, lane: number, { offset, base }: Address, vector: Expression): Expression =>
+  wat(`v128.store${8 * size}_lane${offset === 0 ? "" : ` offset=${offset}`} ${lane}`, base, vector);
+
 /** The argument that says where a host number or a stream's words lie; a buffer's has the buffer's name. */
 export const argumentOf = (name: string): string => `${name}_at`;
+
+/** How far a pointer moves in all rounds of a loop. */
+function distance(loop: For, from: Expression, to: Expression, step: number): Expression {
+  const [first, last] = [literalOf(loop.from), literalOf(loop.to)];
+  const perIndex = step / loop.step;
+  if (first !== undefined && last !== undefined) return constant((last - first) * perIndex);
+  return times(first === 0 ? to : wat("i32.sub", to, from), perIndex);
+}
 
 const literalOf = (scalar: Scalar): number | undefined => {
   if (scalar.kind === "num") return scalar.value;

@@ -1,7 +1,7 @@
 // Scalars of the loop language -> WebAssembly expressions. Knows where buffers lie; knows no loops, no ops, no policy.
 // A bool is 0 or 1 as an i32 and as a byte in memory, 0 or -1 as one of four lanes.
-import type { Dim, DType, Storage } from "../../ir/types.ts";
-import type { Buffer, Index, Place, Scalar } from "../loops.ts";
+import type { Dim, DType } from "../../ir/types.ts";
+import type { Buffer, Index, Place, Scalar, Stored } from "../loops.ts";
 import { bytesPer } from "../plan.ts";
 import {
   type Address,
@@ -36,8 +36,12 @@ export interface Surroundings {
   isNatural(variable: string): boolean;
   /** How many loops a variable's value changes in: what changes least comes first in a sum. */
   depthOf(variable: string): number;
+  /** Where the orders lie that lanes can have, by which of them hold. */
+  orders(): number;
   /** A function of the module, or one that it imports. */
   callee(name: string): string;
+  /** What a function of vectors does, where that is better than to call it. */
+  inlined(name: string, arg: Expression): Expression | undefined;
   /** The local that holds an address without its constant part, where one does. */
   pointer(buffer: string, place: Place): string | undefined;
   /** A local for the time of `work`. */
@@ -76,6 +80,18 @@ export class ScalarPrinter {
         return this.lane(this.print(scalar.of), scalar.lane);
       case "across":
         return this.across(scalar.fn, this.print(scalar.of));
+      case "order": {
+        const place = wat("i32.shl", wat("i32x4.bitmask", this.as(scalar.of, "bool").text), constant(4));
+        return { text: at("v128.load", { offset: this.around.orders(), base: place }), dtype: "i32", lanes: 4 };
+      }
+      case "ordered": {
+        const { text, dtype } = this.print(scalar.of);
+        return { text: wat("i8x16.swizzle", text, this.print(scalar.order).text), dtype, lanes: 4 };
+      }
+      case "count": {
+        const held = wat("i32x4.bitmask", this.as(scalar.of, "bool").text);
+        return { text: wat("i32.popcnt", held), dtype: "i32", lanes: 1 };
+      }
       case "call":
         return this.call(scalar);
     }
@@ -154,6 +170,10 @@ export class ScalarPrinter {
     const lanes = scalar.lanes ?? 1;
     if (storage === "f32" || storage === "i32")
       return { text: at(lanes === 4 ? "v128.load" : `${storage}.load`, address), dtype: storage, lanes };
+    if (storage === "u16") {
+      const text = at(lanes === 4 ? "i32x4.load16x4_u" : "i32.load16_u", address);
+      return { text, dtype: "i32", lanes };
+    }
     const bytes: Typed = { text: lanes === 4 ? widened(address) : at("i32.load8_u", address), dtype: "i32", lanes };
     return this.converted(bytes, storage === "bool" ? "bool" : scalar.dtype);
   }
@@ -334,10 +354,12 @@ export class ScalarPrinter {
   /** A function over four lanes: one number goes in all four of them, so that it gets the bits that it would get among others. */
   private mathCall(fn: string, arg: Scalar): Typed {
     const value = this.as(arg, "f32");
-    const callee = this.around.callee(fn);
-    if (value.lanes === 4) return { text: wat(`call $${callee}`, value.text), dtype: "f32", lanes: 4 };
-    const text = wat("f32x4.extract_lane 0", wat(`call $${callee}`, wat("f32x4.splat", value.text)));
-    return { text, dtype: "f32", lanes: 1 };
+    const called = (vector: Expression): Expression => wat(`call $${this.around.callee(fn)}`, vector);
+    if (value.lanes === 4) {
+      const text = this.around.inlined(fn, value.text) ?? called(value.text);
+      return { text, dtype: "f32", lanes: 4 };
+    }
+    return { text: wat("f32x4.extract_lane 0", called(wat("f32x4.splat", value.text))), dtype: "f32", lanes: 1 };
   }
 
   /** A function over single numbers, with a sister over four lanes. */
@@ -382,4 +404,4 @@ export class ScalarPrinter {
   }
 }
 
-const isWord = (storage: Storage): boolean => storage === "f32" || storage === "i32";
+const isWord = (storage: Stored): boolean => storage === "f32" || storage === "i32";

@@ -21,6 +21,9 @@ export const wat = (head: string, ...args: readonly Expression[]): Expression =>
   return { head, args, flat: `(${[head, ...flats].join(" ")})` };
 };
 
+/** An expression that is text already. */
+export const raw = (text: string): Expression => ({ head: text.slice(1, -1), args: [], flat: text });
+
 /** With its parts below each other, comments among them. */
 export const block = (head: string, args: readonly Text[]): Expression => ({ head, args });
 
@@ -31,7 +34,7 @@ const width = 112;
 
 export function linesOf(text: Text): string[] {
   if ("comment" in text) return [text.comment === "" ? ";;" : `;; ${text.comment}`];
-  if (text.flat !== undefined && text.flat.length <= width) return [text.flat];
+  if (text.flat !== undefined && (text.flat.length <= width || text.args.length === 0)) return [text.flat];
   const inner = text.args.flatMap((arg) => linesOf(arg).map((line) => `  ${line}`));
   const last = text.args.at(-1);
   // A comment's line would take the parenthesis into it.

@@ -2,6 +2,7 @@
 import { differentiate } from "../differentiate.ts";
 import { expand } from "../expand.ts";
 import type { Graph, OpTable } from "../graph.ts";
+import { masks } from "./masks.ts";
 import type { Applied } from "./rewrite.ts";
 import { simplify } from "./simplify.ts";
 import { stabilise } from "./stabilise.ts";
@@ -42,6 +43,12 @@ export const graphPasses: readonly Pass[] = [
     contract: "reorder",
     summary: "the plainest form: constants folded, common factors, no needless movement",
     run: simplify,
+  },
+  {
+    name: "masks",
+    contract: "exact",
+    summary: "a gradient through max(0, x) asks its result, so that x need not be kept",
+    run: masks,
   },
   {
     name: "expand",

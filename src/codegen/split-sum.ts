@@ -1,0 +1,43 @@
+// A stage that sums, as one that adds to memory and one that does the rest on what it left. Decides nothing.
+import { type Expr, isAffine } from "../ir/stage.ts";
+import { mapExpr } from "./expr.ts";
+import { writesIdentity } from "./passes/inline.ts";
+import type { PlacedStage, Schedule, Value } from "./schedule.ts";
+
+export interface SplitSum {
+  readonly schedule: Schedule;
+  /** Where the terms are added up. */
+  readonly out: PlacedStage["out"];
+  /** Absent where the sums are the result. */
+  readonly rest?: PlacedStage;
+}
+
+/** Whether the stage is a sum of float32 that has a place of its own for each result. */
+export const isPlainSum = (stage: PlacedStage): boolean =>
+  stage.reduce?.op === "add" && stage.reduce.dtype === "f32" && stage.out.mode === "set" && writesIdentity(stage);
+
+/** `isRead`: others want the stage's own result, so that the sums must be another value. */
+export function splitSum(schedule: Schedule, stage: PlacedStage, isRead: boolean): SplitSum {
+  const result = schedule.values[stage.out.value]!;
+  const { epilogue, reduce: _, ...like } = stage;
+  if (!epilogue && !isRead && result.home.kind === "temp") return { schedule, out: { ...stage.out, mode: "add" } };
+  const { alias: __, ...value } = result;
+  const sums: Value = {
+    ...value,
+    id: schedule.values.length,
+    name: `${result.name}_sums`,
+    type: { ...result.type, dtype: "f32" },
+    home: { kind: "temp" },
+  };
+  const sum: Expr = { kind: "load", of: sums.id, at: stage.out.at.filter(isAffine), dtype: "f32" };
+  return {
+    schedule: { ...schedule, values: [...schedule.values, sums] },
+    out: { ...stage.out, value: sums.id, mode: "add" },
+    rest: {
+      ...like,
+      name: `end_of_${stage.name}`,
+      axes: stage.axes.filter((a) => a.kind === "parallel"),
+      body: epilogue ? mapExpr(epilogue, (e) => (e.kind === "acc" ? sum : e)) : sum,
+    },
+  };
+}

@@ -1,0 +1,143 @@
+// Forms of loops that only some shapes and data reach, against the plain TypeScript of the same model.
+import { describe, expect, it } from "vitest";
+import { type CompileOptions, compile } from "../../src/codegen/compile.ts";
+import type { Module } from "../../src/ir/module.ts";
+import type { Trainer, TypedArray } from "../../src/runtime/library.ts";
+import { compile as compileText } from "../dsl/compile.ts";
+import { perceptron } from "./hand-module.ts";
+import { loadUnit } from "./load.ts";
+
+const sgd = "train { batch = 16; optimizer = sgd(lr = 0.1) }";
+
+/** Numbers without a pattern, from -1 to 1. */
+function fill(column: TypedArray, seed: number): void {
+  for (let i = 0; i < column.length; i++) column[i] = Math.sin((i + seed) * 12.9898) * Math.cos(i * 0.731 + seed);
+}
+
+async function trained(module: Module, options: CompileOptions, feed: (trainer: Trainer) => void): Promise<number[]> {
+  const trainer = (await loadUnit(compile(module, options))).create({ seed: 4 });
+  feed(trainer);
+  const losses: number[] = [];
+  for (const rows of [16, 16, 5, 13]) {
+    trainer.step(rows);
+    losses.push(trainer.scalars[trainer.index["loss"]!]!);
+  }
+  return [...losses, ...module.slots.flatMap(({ name }) => [...trainer.read(name)])];
+}
+
+const feedFloats = ({ inputs }: Trainer): void => {
+  Object.values(inputs).forEach(fill);
+};
+
+function expectClose(found: readonly number[], wanted: readonly number[], most: number): void {
+  expect(found.length).toBe(wanted.length);
+  const worst = wanted.reduce((max, w, i) => Math.max(max, Math.abs(found[i]! - w) / Math.max(1, Math.abs(w))), 0);
+  expect(worst).toBeLessThan(most);
+}
+
+/** As WebAssembly with vectors, as WebAssembly without recipes, as TypeScript. */
+async function expectSameOnTargets(module: Module, feed = feedFloats, most = 1e-5): Promise<void> {
+  const ts = await trained(module, { target: "ts" }, feed);
+  expect(ts.every(Number.isFinite)).toBe(true);
+  expectClose(await trained(module, { target: "wasm" }, feed), ts, most);
+  expectClose(await trained(module, { target: "wasm", recipes: "naive" }, feed), ts, most);
+}
+
+const kernelsOf = (module: Module, options: CompileOptions): string[] =>
+  compile(module, options)
+    .programs.find((p) => p.name === "step")!
+    .schedule.kernels.flatMap((k) => k.stages.map((s) => s.name));
+
+describe("sums of more than the caches hold", () => {
+  const convolutions = compileText(`
+model net(x: [N, 12, 26, 26]) -> [N, 12] {
+  param a: [20, 12, 3, 3] = randn() / 10
+  param b: [12, 20, 3, 3] = randn() / 10
+  param c: [12] = zeros()
+  sum(conv2d(relu(conv2d(x, a, padding = 1)), b) + reshape(c, [12, 1, 1]), axis = [2, 3]) / 100
+}
+loss(out, y: [N, 12]) = mse(out, y)
+${sgd}`);
+
+  it("are added up block by block on WebAssembly, in TypeScript at once, to the same weights", async () => {
+    const blocks = (target: "ts" | "wasm") =>
+      kernelsOf(convolutions, { target }).filter((name) => name.startsWith("sums_of_")).length;
+    expect(blocks("wasm")).toBeGreaterThan(0);
+    expect(blocks("ts")).toBe(0);
+    await expectSameOnTargets(convolutions, feedFloats, 3e-5);
+  });
+});
+
+describe("vectors that hang over the end of a row", () => {
+  it.each([5, 6, 7, 9, 10, 11, 13])("a layer of %d, its softmax and its gradients", async (width) => {
+    const module = compileText(`
+model net(x: [N, 9]) -> [N, ${width}] {
+  param w: [9, 7] = randn()
+  param v: [7, ${width}] = randn()
+  param b: [${width}] = zeros()
+  log_softmax(tanh(x @ w) @ v + b)
+}
+loss(out, y: i32[N]) = nll(out, y)
+${sgd}`);
+    await expectSameOnTargets(module, ({ inputs }) => {
+      fill(inputs["x"]!, 1);
+      for (let i = 0; i < 16; i++) inputs["y"]![i] = (i * 3) % width;
+    });
+  });
+});
+
+describe("lists of non-zeros", () => {
+  // The last has more places than two bytes can tell apart.
+  it.each([
+    [2, 4],
+    [7, 4],
+    [63, 10],
+    [65, 24],
+    [784, 10],
+    [70_000, 4],
+  ])("of %d bytes a row for %d results lead where dense loops lead", async (inputs, results) => {
+    const module = perceptron([results], 16, inputs, 0.8);
+    const feed = ({ inputs: { x, target } }: Trainer): void => {
+      // Runs of zeros, a full row, an empty row, and whatever stands at the ends.
+      for (let n = 0; n < 16; n++) {
+        for (let i = 0; i < inputs; i++) {
+          const isSet = n === 3 || (n !== 4 && (i * 7 + n * 13 + (i >> 4)) % 11 < n % 5);
+          x![n * inputs + i] = isSet || i === inputs - 1 ? 1 + ((i * 31 + n) % 255) : 0;
+        }
+        target![n] = n % results;
+      }
+    };
+    for (const target of ["ts", "wasm"] as const) {
+      expect(kernelsOf(module, { target }).some((name) => name.includes("nonzeros"))).toBe(true);
+      const dense = await trained(module, { target, without: new Set(["sparsify"]) }, feed);
+      expectClose(await trained(module, { target }, feed), dense, 2e-5);
+    }
+  });
+});
+
+describe("a softmax of which parts are masked", () => {
+  const module = compileText(`
+model net(x: [N, 6]) -> [N, 6] {
+  param w: [6, 6] = randn()
+  softmax(where(x > 0.2, -inf, x @ w))
+}
+loss(out, y: [N, 6]) = mse(out, y)
+${sgd}`);
+
+  it("gives exactly 0 there, and finite gradients", async () => {
+    const feed = ({ inputs: { x, y } }: Trainer): void => {
+      fill(x!, 1);
+      for (let n = 0; n < 16; n++) x![n * 6] = -0.5;
+      fill(y!, 2);
+    };
+    await expectSameOnTargets(module, feed);
+    const trainer = (await loadUnit(compile(module, { target: "wasm" }))).create({ seed: 4 });
+    feed(trainer);
+    trainer.predict(16);
+    const out = trainer.read("out");
+    const { x } = trainer.inputs;
+    const masked = [...out.keys()].filter((i) => x![i]! > 0.2);
+    expect(masked.length).toBeGreaterThan(10);
+    expect(masked.every((i) => out[i] === 0)).toBe(true);
+  });
+});
