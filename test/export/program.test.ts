@@ -146,6 +146,8 @@ train { data = text("t.txt", context = 4, stride = 3); batch = 5; epochs = 2; op
       "1",
       "-t",
       "1",
+      // Without it, torchrun takes --log for an option of its own from Python 3.12 on.
+      "--",
       path,
       "--threads",
       "1",

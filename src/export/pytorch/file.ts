@@ -47,7 +47,7 @@ const head = (module: Module, source: string, body: string): string =>
 #
 #   python FILE.py                            on one process
 #   python FILE.py --nproc 2                  on two processes of this machine
-#   torchrun --nproc_per_node 2 FILE.py       the same; and on several machines: gloo on CPUs, nccl on GPUs
+#   torchrun --nproc_per_node 2 -- FILE.py    the same; and on several machines: gloo on CPUs, nccl on GPUs
 #
 # \`--batch\` is the whole batch, which the processes share. \`--help\` lists the options.
 ${imports(body).join("\n")}

@@ -6,12 +6,14 @@ class Team:
 
     def __init__(self):
         self.size, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
-        here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        self.here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         # nccl takes a GPU of its own for each process.
-        cuda = torch.cuda.device_count() >= here
+        cuda = torch.cuda.device_count() >= self.here
         self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
         if cuda:
             torch.cuda.set_device(self.device)
+            # Convolutions with all bits of float32, as they are computed everywhere else.
+            torch.backends.cudnn.allow_tf32 = False
         if self.size > 1:
             torch.distributed.init_process_group("nccl" if cuda else "gloo")
 
@@ -48,7 +50,8 @@ def fill(slots, tensors):
     with torch.no_grad():
         for name, tensor in tensors.items():
             if name in slots:
-                slots[name].copy_(torch.from_numpy(numpy.array(tensor)))
+                # numpy.array: torch takes no array that is read-only, as those of files are.
+                slots[name].copy_(tensor if torch.is_tensor(tensor) else torch.from_numpy(numpy.array(tensor)))
 
 
 def check(path, tensors, slots, required):
@@ -85,8 +88,9 @@ def train(options):
     team = Team()
     # Schedules may divide by step 0: infinite, as in programs that nnc compiles.
     numpy.seterr(all="ignore")
-    if team.device.type == "cpu" and options.threads:
-        torch.set_num_threads(options.threads)
+    if team.device.type == "cpu":
+        # Each process would take all cores, and wait for the others' threads.
+        torch.set_num_threads(options.threads or max(1, torch.get_num_threads() // team.here))
     folders = [folder for folder in (options.data_dir, os.environ.get("NNC_DATA_DIR"), os.path.dirname(os.path.abspath(__file__))) if folder]
     columns = open_columns(options.data, folders)
     rows, held_out = split(min(map(len, columns.values())), ROWS if options.data else {**TEST, **ROWS})
@@ -156,8 +160,8 @@ def train(options):
         write_safetensors(options.save, {name: value.detach().cpu().numpy()
                                          for name, value in {**model.slots(), **optimizer.state}.items()})
         team.print(f"saved {options.save}")
-    if team.size > 1:
-        torch.distributed.barrier()
+    # All wait until it is saved.
+    team.sum(0)
     return 0
 
 
