@@ -94,7 +94,10 @@ else {
   const { targets } = await import("../test/hostile/fuzz-targets.ts");
   const only = targets.find(({ name }) => name === values.only);
   if (only) process.exitCode = (await campaign(only)) ? 0 : 1;
-  else {
+  else if (values.only !== undefined) {
+    console.error(`there is no ${values.only}; there are ${targets.map(({ name }) => name).join(", ")}`);
+    process.exitCode = 2;
+  } else {
     const { seconds, mutants, seed } = values;
     const argv = ["--seconds", seconds, "--mutants", mutants, "--seed", seed, "--only"];
     const runs = targets.map(({ name }) =>
