@@ -1,9 +1,9 @@
 // A training run from its first line to its last: before, epochs, after; log, checkpoints, signals, divergence.
 import { Best, type Goal } from "./best.ts";
-import { changesSince } from "./checkpoint-file.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { Io, LogFile } from "./io.ts";
 import type { Library, NotFinite } from "./library.ts";
+import { describeRun, describeStart } from "./opening-lines.ts";
 import type { TrainOptions } from "./options.ts";
 import { firstBrokenParameter, firstNonFinite } from "./parameters.ts";
 import { type Plan, planRun } from "./plan.ts";
@@ -11,7 +11,7 @@ import { numberText, Report, resultsText, timeText } from "./report.ts";
 import { Run } from "./run.ts";
 import { SaveFile } from "./save-file.ts";
 import { startWorkers } from "./threads.ts";
-import { attempted, bytesText, count, errorText, grouped, quoted, UserError } from "./user-error.ts";
+import { attempted, count, errorText, grouped, quoted, shellWord, UserError } from "./user-error.ts";
 
 export const exitCodes = { done: 0, wrong: 1, usage: 2, diverged: 3, internal: 70 } as const;
 
@@ -37,9 +37,6 @@ export async function train(library: Library, options: TrainOptions, io: Io): Pr
     workers.end();
   }
 }
-
-/** A path as a shell takes it back, and as a terminal may show it. */
-const word = (path: string): string => (/^[\w./:@%+=~-]+$/.test(path) ? path : quoted(path));
 
 class Session {
   private log: LogFile | undefined;
@@ -121,8 +118,8 @@ class Session {
 
   async train(): Promise<number> {
     const { run, plan, report } = this;
-    this.describe();
-    if (run.step === 0) this.before();
+    describeRun(run, report, this.threads, this.resumed);
+    if (run.step === 0) describeStart(run, report);
     const begin = this.io.now();
     const start = run.step;
     const ending = await this.epochs().catch((error: unknown) => {
@@ -159,60 +156,9 @@ class Session {
       "time",
       `${count(steps, "step")} in ${timeText(seconds)}, ${grouped(Math.round(steps / Math.max(seconds, 1e-9)))} steps/s`,
     );
-    if (this.saveFile && isSaved) report.line("saved", word(this.saveFile.path));
+    if (this.saveFile && isSaved) report.line("saved", shellWord(this.saveFile.path));
     this.closeLog();
     return this.isShort ? exitCodes.wrong : exitCodes.done;
-  }
-
-  private describe(): void {
-    const { report, plan } = this;
-    const { manifest, data } = plan;
-    const params = manifest.slots.filter((slot) => slot.kind === "param");
-    const numbers = params.reduce(
-      (sum, slot) => sum + slot.shape.reduce<number>((n, dim) => n * (typeof dim === "number" ? dim : 0), 1),
-      0,
-    );
-    report.line("model", `${manifest.model}, ${count(numbers, "parameter")} in ${count(params.length, "tensor")}`);
-    report.line(
-      "compiled",
-      `for ${manifest.target}${this.threads > 1 ? `, ${this.threads} threads` : ""}, up to ${count(manifest.batch, "row")} per step, arena ${bytesText(manifest.arenaBytes)}`,
-    );
-    report.line("data", `${data.title}, ${data.from}`);
-    const held = [
-      data.split.valid.count > 0 ? `, validation ${grouped(data.split.valid.count)}` : "",
-      data.split.test.count > 0 ? `, test ${grouped(data.split.test.count)}` : "",
-    ].join("");
-    report.line("rows", `training ${grouped(data.split.train.count)}${held}`);
-    const stop = plan.stop < plan.steps ? `, stopping after ${grouped(plan.stop)}` : "";
-    report.line(
-      "steps",
-      `${grouped(plan.steps)}: ${count(plan.epochs, "epoch")} of ${grouped(plan.batches.perEpoch)}, ${count(plan.batch, "row")} each, seed ${plan.seed}${stop}`,
-    );
-    if (this.resumed) {
-      const changes = changesSince(this.run, this.resumed).map((change) => `; ${change}`);
-      report.line("resumed", `after step ${grouped(this.run.step)}${changes.join("")}`);
-    } else if (plan.options.resume) {
-      report.line("resumed", `nothing: there is no checkpoint in ${word(plan.options.checkpoint!)}, so the run begins`);
-    }
-  }
-
-  /** The first batch as the untrained model sees it. */
-  private before(): void {
-    const { run, report, plan } = this;
-    const rows = run.fillBatch(0);
-    const results = run.evaluateBatch(rows);
-    const [output] = plan.manifest.outputs;
-    if (output) {
-      const values = run.trainer.read(output.name);
-      const sizes = output.shape.map((dim) => (typeof dim === "number" ? dim : dim.perRow * rows));
-      const width = sizes.slice(1).reduce((a, b) => a * b, 1);
-      const shown = Array.from(values.subarray(0, Math.min(width, 10)), numberText).join(" ");
-      report.line(
-        "first prediction",
-        `${shown}${width > 10 ? " …" : ""}  (row 0 of ${output.name} [${sizes.join(", ")}])`,
-      );
-    }
-    report.line("before training", `first batch of ${count(rows, "row")}: ${resultsText(results)}`);
   }
 
   /** Trains until all is done or a signal came, early stopping has seen enough, or the loss is no number any more. */
@@ -360,7 +306,7 @@ class Session {
   /** Where the state of an interrupted run is. */
   private kept(isSaved: boolean): string {
     const { save, checkpoint } = this.plan.options;
-    if (this.checkpoints?.isKept) return `; go on with --resume --checkpoint ${word(checkpoint!)}`;
+    if (this.checkpoints?.isKept) return `; go on with --resume --checkpoint ${shellWord(checkpoint!)}`;
     return isSaved ? `; parameters are in ${quoted(save!)}` : "";
   }
 

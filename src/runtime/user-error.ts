@@ -84,6 +84,9 @@ export const printable = (text: string): string =>
 export const quoted = (text: string): string =>
   printable(JSON.stringify(text.length > 80 ? `${text.slice(0, 76)} …` : text));
 
+/** A path as a shell takes it back, and as a terminal may show it. */
+export const shellWord = (path: string): string => (/^[\w./:@%+=~-]+$/.test(path) ? path : quoted(path));
+
 /** "3 rows", "1 row". */
 export const count = (n: number, noun: string): string => `${grouped(n)} ${noun}${n === 1 ? "" : "s"}`;
 
