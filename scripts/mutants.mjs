@@ -22,6 +22,7 @@ const points = "test/proof/points.test.ts";
 const identities = "test/proof/identities.test.ts";
 const numbers = "test/base/random.test.ts";
 const threads = "test/codegen/threads.test.ts";
+const forms = "test/codegen/loop-forms.test.ts";
 
 const mutant = (name, file, from, to, ...tests) => ({ name, file: `src/${file}`, from, to, tests });
 
@@ -350,16 +351,16 @@ export const mutants = [
   mutant(
     "attributes told apart without their values",
     "ir/graph.ts",
-    ".map((name) => `${name}=${attrText(attrs[name]!)}`)",
-    ".map((name) => name)",
+    "${name}=${attrText(attrs[name]!)}`",
+    "${name}`",
     interpreter,
     ops,
   ),
   mutant(
     "-0 is 0",
     "ir/graph.ts",
-    'return Object.is(value, -0) ? "-0" : String(value);',
-    "return String(value);",
+    'if (typeof value === "number") return numberText(value);',
+    'if (typeof value === "number") return String(value);',
     identities,
     interpreter,
   ),
@@ -427,19 +428,66 @@ export const mutants = [
     "const temporary = false;",
     plans,
   ),
+  // Loop forms.
+  mutant(
+    "tiles wider than what they tile",
+    "codegen/recipes.ts",
+    "w <= Math.min(extents.get(axis)!, accumulators)",
+    "w <= accumulators",
+    forms,
+  ),
+  mutant(
+    "integers that do not wrap",
+    "codegen/ts/print-loops.ts",
+    '(fn === "abs" || fn === "mod") ?',
+    "false ?",
+    forms,
+  ),
+  mutant(
+    "sums in blocks do not begin with zeros",
+    "codegen/lower.ts",
+    "...added.flatMap((s) => this.zeros(s.out)), ",
+    "",
+    forms,
+    programs,
+  ),
+  mutant(
+    "the rest of a split sum forgets its epilogue",
+    "codegen/split-sum.ts",
+    "body: epilogue ? ",
+    "body: false ? ",
+    forms,
+  ),
+  mutant(
+    "a pointer steps by one number",
+    "codegen/wat/pointers.ts",
+    "step: mul * bytes * step,",
+    "step: bytes * step,",
+    forms,
+  ),
+  mutant("pointers of all strides are one", "codegen/wat/pointers.ts", "...terms.sort()]", "terms.length]", forms),
+  mutant(
+    "a list in two bytes holds any index",
+    "codegen/passes/sparsify.ts",
+    "most < 2 ** 16",
+    "most < 2 ** 31",
+    forms,
+  ),
+  mutant("lanes that hold stay where they are", "codegen/wat/orders.ts", "(lanes[k] ?? 0)", "k", forms),
+  mutant("relu asks the other side", "ir/passes/masks.ts", '["ge", 1],', '["ge", 0],', rules),
   // Fusion.
   mutant(
     "epilogues of values with several readers",
     "codegen/passes/epilogue.ts",
-    "if (readers.length !== 1 || writersOf.get(value) !== 1) continue;",
-    "if (readers.length < 1 || writersOf.get(value) !== 1) continue;",
+    "if (reader === undefined || others.length > 0 || writers.at(-1) !== i) continue;",
+    "if (reader === undefined || writers.at(-1) !== i) continue;",
     programs,
     random,
   ),
   mutant(
     "epilogues of scans",
     "codegen/passes/epilogue.ts",
-    'if (stage.axes.some((axis) => axis.kind === "scan")) continue;',
+    'if (stage.axes.some((axis) => axis.kind === "scan")) return undefined;',
     "",
     random,
   ),

@@ -7,19 +7,17 @@ import { opTable } from "../ir/ops/table.ts";
 import { optimise } from "../ir/passes/pipeline.ts";
 import { typeText } from "../ir/types.ts";
 import type { Manifest } from "../runtime/library.ts";
-import { blockSums } from "./block-sums.ts";
 import { checkPlan } from "./check-plan.ts";
 import { type HostProgram, hostProgram, ScalarPlaces } from "./host.ts";
 import { KeptNames, keepBindings, keepValues } from "./keep.ts";
 import { type KernelKey, kernelKey } from "./kernel-key.ts";
-import { assignLayouts } from "./layouts.ts";
 import type { Procedure } from "./loops.ts";
 import { lowerToLoops } from "./lower.ts";
 import { loweringContext } from "./lower-context.ts";
 import { entryInputs, makeManifest } from "./manifest.ts";
 import { NameScope } from "./names.ts";
 import { withPart } from "./parts.ts";
-import { schedulePasses } from "./passes/pipeline.ts";
+import { lanePasses, schedulePasses } from "./passes/pipeline.ts";
 import { type Plan, type Program, planMemory } from "./plan.ts";
 import { chooseRecipe, naive } from "./recipes.ts";
 import type { Caps, Kernel, Recipe, Schedule } from "./schedule.ts";
@@ -159,7 +157,7 @@ function fuse(
   return schedule;
 }
 
-/** What depends on the target: lanes want neighbours side by side, and long sums want blocks. */
+/** What lanes ask for, where the target has them. */
 function arrange(
   schedules: ReadonlyMap<string, Schedule>,
   options: CompileOptions,
@@ -167,9 +165,9 @@ function arrange(
 ): ReadonlyMap<string, Schedule> {
   const target = caps[options.target];
   if (target.lanes === 1 || options.recipes === "naive") return schedules;
-  const laidOut = options.without?.has("layouts") ? schedules : assignLayouts(schedules, target, batch);
-  if (options.without?.has("block-sums")) return laidOut;
-  return new Map([...laidOut].map(([name, schedule]) => [name, blockSums(schedule, target, batch)]));
+  return lanePasses
+    .filter(({ name }) => !options.without?.has(name))
+    .reduce((current, pass) => pass.run(current, target, batch), schedules);
 }
 
 const fillsWithZeros = ({ stages }: Kernel): boolean =>

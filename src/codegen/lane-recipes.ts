@@ -345,7 +345,7 @@ const distancePrice = (stride: number): number =>
 /** Whole tiles, what fills the lanes, the rest: as lowering cuts an axis. */
 function segmentsOf(size: Dim, tile: number, inLanes: boolean, batch: number): Segment[] {
   const extent = dimAt(size, batch);
-  if (tile > extent) return [{ share: 1, width: tile, lanes: true, results: extent }];
+  if (inLanes && tile > extent) return [{ share: 1, width: tile, lanes: true, results: extent }];
   const segments: Segment[] = [];
   let from = 0;
   for (const width of inLanes && tile > 4 ? [tile, 4, 1] : tile > 1 ? [tile, 1] : [1]) {

@@ -194,10 +194,10 @@ const rowsInnermost = (shape: Shape, batch: number): Layout | undefined => {
   return rows < 0 ? natural(shape, batch) : withInnermost(shape, rows, batch);
 };
 
-/** Rows that would fall on the same few places of the cache are moved apart. */
+/** Rows that would fall on the same few places of the cache are moved apart, where that takes a quarter more memory at most. */
 function padded(shape: Shape, order: readonly number[], batch: number): Layout | undefined {
   const row = dimAt(shape[order.at(-1)!]!, batch);
-  const pad = conflicts(row, countAt(shape, batch) / row) ? rowPadding : 0;
+  const pad = row >= 4 * rowPadding && conflicts(row, countAt(shape, batch) / row) ? rowPadding : 0;
   return pad === 0 && order.every((d, k) => d === k) ? undefined : { order, pad };
 }
 

@@ -166,7 +166,7 @@ class Lowering {
     const tile = tileOf(this.recipe, id, inLanes);
     // Whole tiles, then what fills the lanes, then the rest.
     const widths = inLanes && tile > 4 ? [tile, 4, 1] : tile > 1 ? [tile, 1] : [1];
-    if (isStatic(extent) && tile > extent) {
+    if (inLanes && isStatic(extent) && tile > extent) {
       segment(start, end, tile, true, extent);
       return loops;
     }

@@ -1,5 +1,6 @@
 // What a driver must know of a compiled model, as plain data.
 import { hashText } from "../base/hash.ts";
+import { attrsKey } from "../ir/graph.ts";
 import { loadName } from "../ir/interpret.ts";
 import type { ColumnInfo, ConfigValue, EntryInfo, Module } from "../ir/module.ts";
 import type { TensorType } from "../ir/types.ts";
@@ -62,7 +63,8 @@ export function makeManifest(module: Module, target: string, batch: number, plan
 /** What a training step computes, without names of values and places in files. */
 const programText = ({ step }: Module): string =>
   JSON.stringify([
-    step.nodes.map(({ op, inputs, attrs, type }) => [op, inputs, attrs, type.dtype, type.shape]),
+    // JSON has neither -0 nor numbers that are not finite.
+    step.nodes.map(({ op, inputs, attrs, type }) => [op, inputs, attrsKey(attrs), type.dtype, type.shape]),
     [...step.outputs],
     step.updates,
   ]);

@@ -24,7 +24,8 @@ function chooseTiles(kernel: Kernel, caps: Caps, batch: number): Recipe {
   if (loads.length < 2) return naive;
 
   let best = { tiles: new Map<AxisId, number>(), cost: Number.POSITIVE_INFINITY };
-  for (const tiles of candidates(axes, caps.accumulators)) {
+  const extents = new Map(axes.map((id) => [id, dimAt(lead.axes.find((a) => a.id === id)!.extent, batch)]));
+  for (const tiles of candidates(extents, caps.accumulators)) {
     const cost = costOfTiles(lead, axes, loads, tiles, batch);
     if (cost < best.cost) best = { tiles, cost };
   }
@@ -34,15 +35,16 @@ function chooseTiles(kernel: Kernel, caps: Caps, batch: number): Recipe {
 }
 
 /** One or two tiled axes, at most `accumulators` results at a time. */
-function* candidates(axes: readonly AxisId[], accumulators: number): Generator<Map<AxisId, number>> {
+function* candidates(extents: ReadonlyMap<AxisId, number>, accumulators: number): Generator<Map<AxisId, number>> {
   yield new Map();
-  const widths = [2, 3, 4, 5, 6, 8, 10, 12];
-  for (const a of axes) {
-    for (const x of widths) {
-      if (x <= accumulators) yield new Map([[a, x]]);
-      for (const b of axes) {
+  const widths = (axis: AxisId): number[] =>
+    [2, 3, 4, 5, 6, 7, 8, 9, 10].filter((w) => w <= Math.min(extents.get(axis)!, accumulators));
+  for (const a of extents.keys()) {
+    for (const x of widths(a)) {
+      yield new Map([[a, x]]);
+      for (const b of extents.keys()) {
         if (b <= a) continue;
-        for (const y of widths)
+        for (const y of widths(b))
           if (x * y <= accumulators)
             yield new Map([
               [a, x],

@@ -60,8 +60,8 @@ export class Best {
   restore(text: string | undefined): void {
     const [, metric, better, value, epoch, stale] =
       /^(.*) (lower|higher) (none|[-+.e\d]+|-?Infinity) (\d+) (\d+)$/s.exec(text ?? "") ?? [];
-    if (metric !== this.goal.metric || better !== this.goal.better || value === "none") return;
-    this.value = Number(value);
+    if (metric !== this.goal.metric || better !== this.goal.better) return;
+    this.value = value === "none" ? undefined : Number(value);
     this.epoch = Number(epoch);
     this.stale = Number(stale);
   }

@@ -75,9 +75,9 @@ class Session {
     this.keepBest = bestOf(run.plan.keepBest);
     this.checkpoints =
       options.checkpoint === undefined ? undefined : new Checkpoints(run, options.checkpoint, io, () => this.marks());
+    this.saveFile = options.save === undefined ? undefined : new SaveFile(options.save, run);
     this.resumed = options.resume ? this.checkpoints?.resume() : undefined;
     this.restore(this.resumed);
-    this.saveFile = options.save === undefined ? undefined : new SaveFile(options.save, run);
     this.log = options.log === undefined ? undefined : io.files.log(options.log, run.step);
     this.pausedAt = io.now();
   }
@@ -86,6 +86,7 @@ class Session {
     const marks: [string, string][] = [["validated", String(this.validatedAt)]];
     if (this.earlyStop) marks.push(["early stop", this.earlyStop.toText()]);
     if (this.keepBest) marks.push(["keep best", this.keepBest.toText()]);
+    if (this.saveFile?.bestHash !== undefined) marks.push(["best hash", this.saveFile.bestHash]);
     return marks;
   }
 
@@ -93,6 +94,19 @@ class Session {
     this.validatedAt = Number(marks?.get("validated") ?? 0);
     this.earlyStop?.restore(marks?.get("early stop"));
     this.keepBest?.restore(marks?.get("keep best"));
+    if (this.keepBest?.value === undefined || this.saveFile!.adopt(marks?.get("best hash"))) return;
+    // So it is too where a run was killed between such a file and the checkpoint after it: the same epoch comes again.
+    this.warn(`${this.notBest()}; they are lost unless a later epoch is better`);
+  }
+
+  /** Where the best parameters should be and are not. */
+  private notBest(): string {
+    return `the best parameters until the checkpoint, of epoch ${this.keepBest!.epoch}, are not in ${quoted(this.saveFile!.path)}`;
+  }
+
+  /** Whether there are parameters that were the best of the run. */
+  private get hasBest(): boolean {
+    return this.keepBest?.value !== undefined && !this.saveFile!.isLost;
   }
 
   /** The first signal ends the run after its step; a second one at once. */
@@ -231,6 +245,11 @@ class Session {
   private takeBest(): void {
     const { keepBest } = this;
     if (keepBest?.value === undefined) return;
+    if (!this.hasBest) {
+      const help = "Name the file that --save had before, or train without --keep-best.";
+      this.miss(new UserError("train/checkpoint", `${this.notBest()}; the last ones are saved`, help));
+      return;
+    }
     this.saveFile!.takeBest();
     this.report.result(
       "kept",
@@ -298,7 +317,7 @@ class Session {
 
   /** Whether what --save asks for is written. */
   private save(): boolean {
-    const problem = this.saveFile?.finish(this.keepBest?.value !== undefined);
+    const problem = this.saveFile?.finish(this.hasBest);
     if (problem) this.miss(problem);
     return this.saveFile !== undefined && !problem;
   }

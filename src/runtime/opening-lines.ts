@@ -35,8 +35,8 @@ export function describeRun(
     `${grouped(plan.steps)}: ${count(plan.epochs, "epoch")} of ${grouped(plan.batches.perEpoch)}, ${count(plan.batch, "row")} each, seed ${plan.seed}${stop}`,
   );
   if (resumed) {
-    const changes = changesSince(run, resumed).map((change) => `; ${change}`);
-    report.line("resumed", `after step ${grouped(run.step)}${changes.join("")}`);
+    const changes = [...changesSince(run, resumed), ...(plan.options.init === undefined ? [] : ["--init is not used"])];
+    report.line("resumed", [`after step ${grouped(run.step)}`, ...changes].join("; "));
   } else if (plan.options.resume) {
     report.line(
       "resumed",

@@ -45,7 +45,11 @@ export const rules: readonly Rule[] = [
   { flag: "data-dir", value: "DIR", text: "where the data lies; else NNC_DATA_DIR, then the user's cache" },
   { flag: "data", value: "NAME", text: "another data set with the same columns: mnist, fashion_mnist, digits" },
   { flag: "epochs", value: "K", text: "times to go through the training rows" },
-  { flag: "batch", value: "N", text: "rows per step, up to the compiled size" },
+  {
+    flag: "batch",
+    value: "N",
+    text: "rows per step; a program that is built takes up to the size it was compiled for",
+  },
   { flag: "lr", value: "X", text: "learning rate; --GROUP.lr in a group" },
   { flag: "set", value: "NAME=X", text: "value of a hyper; may be repeated" },
   { flag: "seed", value: "S", text: "chooses start values, order of rows and random numbers" },

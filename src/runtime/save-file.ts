@@ -14,6 +14,10 @@ export class SaveFile {
   private readonly run: Run;
   /** The best parameters, while they cannot be written. */
   private waiting: Parts | undefined;
+  /** Hash of the best parameters so far: a checkpoint names it, so that a resumed run knows them again. */
+  bestHash: string | undefined;
+  /** Whether the best parameters of a resumed run were not here, and none better have come since. */
+  isLost = false;
 
   constructor(path: string, run: Run) {
     this.path = path;
@@ -30,10 +34,41 @@ export class SaveFile {
     return encodeSlots(this.run.trainer, this.run.plan.manifest);
   }
 
-  /** Writes the parameters as they are now, or tells why they wait. */
+  /** Writes the parameters as they are now, the best so far, or tells why they wait. */
   keep(): UserError | undefined {
-    this.waiting = this.parameters();
+    const best = this.parameters();
+    this.bestHash = this.files.sha256(joined(best));
+    this.isLost = false;
+    return this.put(best);
+  }
+
+  private put(parts: Parts): UserError | undefined {
+    this.waiting = parts;
     return this.retry();
+  }
+
+  /** Goes on from a checkpoint whose best parameters have this hash; false where the file does not hold them. */
+  adopt(hash: string | undefined): boolean {
+    this.bestHash = hash;
+    this.isLost = hash === undefined || this.hash() !== hash;
+    return !this.isLost;
+  }
+
+  /** Of what lies at the place now; undefined where nothing can be read. */
+  private hash(): string | undefined {
+    let hash: string | undefined;
+    attempted(() => {
+      const file = this.files.open(this.path);
+      if (!file) return;
+      try {
+        const bytes = new Uint8Array(file.size);
+        file.read(0, bytes);
+        hash = this.files.sha256(bytes);
+      } finally {
+        file.close();
+      }
+    });
+    return hash;
   }
 
   /** Writes what waits. */
@@ -47,7 +82,7 @@ export class SaveFile {
 
   /** At the end of the run. What was kept stays; else the parameters are written as they are now. */
   finish(isKept: boolean): UserError | undefined {
-    const problem = isKept ? this.retry() : this.keep();
+    const problem = isKept ? this.retry() : this.put(this.parameters());
     if (!problem) return undefined;
     const left = this.leave();
     return problem.and(left === undefined ? "the parameters are lost" : `the parameters are in ${quoted(left)}`);

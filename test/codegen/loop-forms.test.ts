@@ -86,6 +86,52 @@ ${sgd}`);
   });
 });
 
+describe("axes of any size", () => {
+  // Tiles are chosen by what fits: each size has its own whole tiles and rests, and a batch of one row has no rest at all.
+  it.each([1, 3])("from 1 to 20 in products, batches of %d", async (batch) => {
+    for (let size = 1; size <= 20; size++) {
+      const module = compileText(`
+model net(x: [N, ${size}]) -> [N, ${size}] {
+  param w: [${size}, ${size}] = randn() / sqrt(${size})
+  param v: [${size}] = ones()
+  tanh(x @ w) * sum(w * v, axis = 1)
+}
+loss(out, y: [N, ${size}]) = mse(out, y)
+train { batch = ${batch}; optimizer = sgd(lr = 0.1) }`);
+      const results = async (options: CompileOptions): Promise<number[]> => {
+        const trainer = (await loadUnit(compile(module, options))).create({ seed: 4 });
+        feedFloats(trainer);
+        for (let step = 0; step < 3; step++) trainer.step(batch);
+        return [trainer.scalars[trainer.index["loss"]!]!, ...trainer.read("w"), ...trainer.read("v")];
+      };
+      const naive = await results({ target: "ts", recipes: "naive" });
+      expect(await results({ target: "ts" })).toEqual(naive);
+      expectClose(await results({ target: "wasm" }), naive, 1e-5);
+    }
+  });
+});
+
+describe("integers within an expression", () => {
+  it("wrap, and have no -0, as those that are stored", async () => {
+    const module = compileText(`
+model net(k: i32[N], j: i32[N]) -> ([N], [N], [N]) {
+  (1 / f32((k - 3) % 3), f32(abs(k - 2147483647 - 1)) / 1e9, 5 + f32(k % j))
+}`);
+    for (const target of ["ts", "wasm"] as const) {
+      const trainer = (await loadUnit(compile(module, { target, batch: 4 }))).create();
+      trainer.inputs["k"]!.set([0, 3, 1, 6]);
+      trainer.inputs["j"]!.set([0, 2, 0, 4]);
+      trainer.predict(4);
+      const [a, b, c] = module.outputs.map((name) => [...trainer.read(name)]);
+      expect(a).toEqual([Infinity, Infinity, 1, Infinity]);
+      expect(b!.map(Math.fround)).toEqual(
+        [-2147483648, 2147483645, 2147483647, 2147483642].map((n) => Math.fround(n / 1e9)),
+      );
+      expect(c).toEqual([5, 6, 5, 7]);
+    }
+  });
+});
+
 describe("lists of non-zeros", () => {
   // The last has more places than two bytes can tell apart.
   it.each([

@@ -2,7 +2,7 @@
 // are on, and however the model is spelled.
 import { keyHash, mix } from "../../src/base/random.ts";
 import { type CompileOptions, compile as compileUnit } from "../../src/codegen/compile.ts";
-import { schedulePasses } from "../../src/codegen/passes/pipeline.ts";
+import { lanePasses, schedulePasses } from "../../src/codegen/passes/pipeline.ts";
 import { emitModule } from "../../src/codegen/ts/emit.ts";
 import { printPlain } from "../../src/codegen/ts/plain.ts";
 import { loadAssembler } from "../../src/codegen/wat/assemble.ts";
@@ -131,8 +131,9 @@ const columnValues = ({ name, type, classes }: ColumnInfo, rows: number): number
   );
 
 /** The same values by the emitted program. */
-export function emitted(module: Module, rows: number, steps: number, options: Partial<CompileOptions> = {}): Numbers {
-  const trainer = load(module, { batch: rows + 1, ...options }).create({ seed });
+export function emitted(module: Module, rows: number, steps: number, way: Way = {}): Numbers {
+  const batch = way.batch === "rows" ? rows : (way.batch ?? rows + 1);
+  const trainer = load(module, { ...way, batch }).create({ seed });
   for (const slot of module.slots) trainer.write(slot.name, slotStart(slot));
   for (const column of module.columns) {
     // Rows past the batch hold what must not be read.
@@ -195,6 +196,9 @@ export function rounding(exact: Numbers, rounded: Numbers): (name: string) => nu
 
 const exact = (): number => 0;
 
+/** Options of the compiler; `rows`: a batch of as many rows as there are. */
+type Way = Partial<Omit<CompileOptions, "batch"> & { readonly batch: number | "rows" }>;
+
 export interface Verdict {
   readonly oracle: string;
   readonly difference: string;
@@ -207,8 +211,8 @@ const optionalSchedule = schedulePasses.filter(({ required }) => !required).map(
 /** Each way of compiling that must not change a bit, or only by rounding. */
 export const variants: readonly {
   readonly name: string;
-  readonly base: Partial<CompileOptions>;
-  readonly other: Partial<CompileOptions>;
+  readonly base: Way;
+  readonly other: Way;
   readonly isExact: boolean;
 }[] = [
   { name: "no reuse", base: {}, other: { reuse: false }, isExact: true },
@@ -255,6 +259,15 @@ export const variants: readonly {
   { name: "WebAssembly with naive recipes", base: wasm, other: { ...wasm, recipes: "naive" }, isExact: false },
   { name: "WebAssembly for a larger batch", base: wasm, other: { ...wasm, batch: 9 }, isExact: false },
   { name: "WebAssembly with strict floats", base: wasm, other: { ...wasm, strictFloat: true }, isExact: false },
+  ...lanePasses.map(({ name }) => ({
+    name: `WebAssembly without ${name}`,
+    base: wasm,
+    other: { ...wasm, without: new Set([name]) },
+    isExact: false,
+  })),
+  // Tiles and loops as they are where the batch has no row to spare.
+  { name: "for these rows alone", base: {}, other: { batch: "rows" }, isExact: true },
+  { name: "WebAssembly for these rows alone", base: wasm, other: { ...wasm, batch: "rows" }, isExact: false },
 ];
 
 /** Runs the oracles on a model: values, gradients and whole updates against the interpreter, then some of the variants. */

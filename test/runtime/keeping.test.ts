@@ -91,6 +91,38 @@ test("--keep-best on a full disk: the best parameters wait for room, and are tho
   expect(readFileSync(join(refuge, "nnc-never.safetensors")).equals(bytes("best.safetensors"))).toBe(true);
 });
 
+test("--keep-best of a resumed run: the best parameters are known again, and others never taken for them", async () => {
+  // The first epoch is the best by this rule, so that a resumed run finds none better.
+  const rule = ["--keep-best", "loss:max", "--checkpoint", path("best-points"), "--every", "1epoch"];
+  await run([...rule, "--save", path("first.safetensors"), "--max-steps", "10"]);
+  await run(["--save", path("foreign.safetensors"), "--seed", "9"]);
+  const foreign = bytes("foreign.safetensors");
+  for (const name of ["foreign", "absent"]) {
+    const other = await run([...rule, "--save", path(`${name}.safetensors`), "--resume"]);
+    const missing = new RegExp(
+      `the best parameters until the checkpoint, of epoch \\d, are not in ".*${name}.safetensors"`,
+    );
+    expect(other.err).toMatch(new RegExp(`^warning: ${missing.source}; they are lost unless a later epoch is better`));
+    expect(other.err).toMatch(
+      new RegExp(`^error: ${missing.source}; the last ones are saved \\[train/checkpoint\\]`, "m"),
+    );
+    expect(other.out).not.toMatch(/^kept/m);
+    expect(other.code).toBe(1);
+    expect(bytes(`${name}.safetensors`).equals(foreign)).toBe(false);
+  }
+  const same = await run([...rule, "--save", path("first.safetensors"), "--resume"]);
+  expect(same).toMatchObject({ code: 0, err: "" });
+  expect(same.out).toMatch(/^kept +the parameters of epoch \d/m);
+  await run(["--keep-best", "loss:max", "--save", path("at-once.safetensors")]);
+  expect(bytes("first.safetensors").equals(bytes("at-once.safetensors"))).toBe(true);
+});
+
+test("a resumed run says that it does not begin with --init", async () => {
+  const argv = ["--checkpoint", path("init"), "--resume", "--init", path("whole.safetensors")];
+  expect((await run([...argv, "--max-steps", "3"])).out).not.toContain("not used");
+  expect((await run(argv)).out).toMatch(/^resumed +after step 3; --init is not used$/m);
+});
+
 test("a last checkpoint that cannot be written is told, and fails the run", async () => {
   const files = fullFor(/step-0000000016/, "always");
   const { code, err } = await run(["--checkpoint", path("last"), "--every", "5steps"], { files });

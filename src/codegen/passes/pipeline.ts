@@ -1,6 +1,8 @@
 // The schedule passes, in order. A plain list: each can be left out by name, looked at before and after, and tested alone.
+import { blockSums } from "../block-sums.ts";
+import { assignLayouts } from "../layouts.ts";
 import { orderHazards } from "../order.ts";
-import type { Schedule } from "../schedule.ts";
+import type { Caps, Schedule } from "../schedule.ts";
 import { fuseEpilogues } from "./epilogue.ts";
 import { groupLoops } from "./group.ts";
 import { inlineMaps, inlineViews } from "./inline.ts";
@@ -8,11 +10,14 @@ import { nameValues } from "./names.ts";
 import { orderReductions } from "./order-reductions.ts";
 import { sparsify } from "./sparsify.ts";
 
-export interface SchedulePass {
+interface PassRecord {
   readonly name: string;
   /** exact: bit-equal on and off. rounding: bit-equal under `--strict-float`. reorder: within 1e-5. */
   readonly contract: "exact" | "rounding" | "reorder";
   readonly summary: string;
+}
+
+export interface SchedulePass extends PassRecord {
   /** Cannot be left out: without it the program would be wrong. */
   readonly required?: boolean;
   run(schedule: Schedule, options: ScheduleOptions): Schedule;
@@ -81,5 +86,26 @@ export const schedulePasses: readonly SchedulePass[] = [
     required: true,
     summary: "gives every value that is left a name of its own",
     run: (schedule) => nameValues(schedule),
+  },
+];
+
+/** What lanes ask for, over all programs of a module: they share their parameters. */
+export interface LanePass extends PassRecord {
+  run(schedules: ReadonlyMap<string, Schedule>, target: Caps, batch: number): ReadonlyMap<string, Schedule>;
+}
+
+export const lanePasses: readonly LanePass[] = [
+  {
+    name: "layouts",
+    contract: "reorder",
+    summary: "lets neighbours that are computed together lie side by side",
+    run: (schedules, target, batch) => assignLayouts(schedules, target, batch),
+  },
+  {
+    name: "block-sums",
+    contract: "reorder",
+    summary: "adds up long sums block by block, where their operands are more than the caches hold",
+    run: (schedules, target, batch) =>
+      new Map([...schedules].map(([name, schedule]) => [name, blockSums(schedule, target, batch)])),
   },
 ];

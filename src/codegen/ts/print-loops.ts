@@ -198,7 +198,9 @@ function callText(scalar: Extract<Scalar, { kind: "call" }>, buffers: ReadonlyMa
     default: {
       const name = mathFunctions.get(fn);
       if (!name) throw new Error(`the TypeScript target has no ${fn}`);
-      return atom(`${name}(${args.map((a) => a.text).join(", ")})`);
+      const text = `${name}(${args.map((a) => a.text).join(", ")})`;
+      // The least integer has no opposite, and no integer is a remainder of 0.
+      return dtype === "i32" && (fn === "abs" || fn === "mod") ? { text: `${text} | 0`, level: 5 } : atom(text);
     }
   }
 }
