@@ -188,8 +188,8 @@ export const defences = [
   without(
     "the best parameters wait for room",
     "runtime/save-file.ts",
-    "const problem = isKept ? this.retry() : this.keep();",
-    "const problem = isKept ? undefined : this.keep();",
+    "const problem = isKept ? this.retry() : this.put(this.parameters());",
+    "const problem = isKept ? undefined : this.put(this.parameters());",
     keeping,
   ),
   without(

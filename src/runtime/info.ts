@@ -141,11 +141,9 @@ function textInfo(path: string, io: Io): DataInfo {
   try {
     checkLength(file);
     const bytes: DataInfo = { path, format: "text", shape: [file.size], element: "bytes" };
-    const seen = told(() => countCharacters(file).seen);
+    const found = told(() => countCharacters(file).found);
     // Where it is not UTF-8, its bytes are all there is to tell.
-    return seen === undefined
-      ? bytes
-      : { ...bytes, element: "UTF-8", characters: seen.reduce((sum, one) => sum + one, 0) };
+    return found === undefined ? bytes : { ...bytes, element: "UTF-8", characters: found.length };
   } finally {
     file.close();
   }

@@ -37,21 +37,18 @@ export function checkLength({ path, size }: OpenFile): void {
   );
 }
 
-/** One more than the greatest code of a character. */
-const codes = 0x110000;
-
-/** How many characters a text has, and which: those that are there have a 1 at their code. */
-export function countCharacters(file: OpenFile): { readonly length: number; readonly seen: Uint8Array } {
+/** How many characters a text has, and the codes of those that it has, in order. */
+export function countCharacters(file: OpenFile): { readonly length: number; readonly found: readonly number[] } {
   checkLength(file);
-  const seen = new Uint8Array(codes);
+  const found = new Set<number>();
   let length = 0;
   for (const piece of charactersIn(file)) {
     for (const character of piece) {
-      seen[character.codePointAt(0)!] = 1;
+      found.add(character.codePointAt(0)!);
       length++;
     }
   }
-  return { length, seen };
+  return { length, found: [...found].sort((a, b) => a - b) };
 }
 
 const charactersIn = (file: OpenFile) =>
@@ -62,14 +59,10 @@ const charactersIn = (file: OpenFile) =>
 
 /** Read twice: a text that is none takes no memory. */
 function charactersOf(file: OpenFile): Tokens {
-  const { length, seen } = countCharacters(file);
-  const places = new Int32Array(codes);
-  const alphabet: string[] = [];
-  for (let code = 0; code < codes; code++) {
-    if (!seen[code]) continue;
-    places[code] = alphabet.length;
-    alphabet.push(String.fromCodePoint(code));
-  }
+  const { length, found } = countCharacters(file);
+  const alphabet = found.map((code) => String.fromCodePoint(code));
+  const places = new Int32Array((found.at(-1) ?? 0) + 1);
+  for (const [place, code] of found.entries()) places[code] = place;
   const tokens = new Int32Array(length);
   let at = 0;
   for (const piece of charactersIn(file)) {
