@@ -54,7 +54,7 @@ function inBlocks(schedule: Schedule, kernel: Kernel, batch: number): Blocked | 
   const [lead, ...followers] = kernel.stages as [PlacedStage, ...PlacedStage[]];
   const folded = lead.axes.filter((a) => a.kind === "reduce");
   const parallel = lead.axes.filter((a) => a.kind === "parallel");
-  if (!isPlainSum(lead) || lead.sparse || folded.length < 2 || !isContraction(lead)) return undefined;
+  if (!isPlainSum(schedule, lead) || lead.sparse || folded.length < 2 || !isContraction(lead)) return undefined;
   const [outer, ...inner] = folded;
   const terms = inner.reduce((k, a) => k * dimAt(a.extent, batch), 1);
   if (terms < leastTerms || kernel.shared !== parallel.length) return undefined;

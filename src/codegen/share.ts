@@ -175,15 +175,14 @@ function shareBlock(block: readonly Loop[], names: NameScope): Loop[] {
  */
 function loadsFirst(block: readonly Loop[]): Loop[] {
   if (!block.every((loop) => loop.kind === "let" || loop.kind === "assign")) return [...block];
-  const later = new Set<string>();
+  // A load whose place another one tells stays behind it.
+  const known = new Set<string>();
   const [loads, rest]: [Loop[], Loop[]] = [[], []];
   for (const loop of block) {
     const isLoad = loop.kind === "let" && !loop.mutable && isPlainLoad(loop.value);
-    if (isLoad && isFixed(loop.value, { variables: later, buffers: new Set() })) loads.push(loop);
-    else {
-      if (loop.kind === "let" || loop.kind === "assign") later.add(loop.name);
-      rest.push(loop);
-    }
+    const isFree = isLoad && isFixed(loop.value, { variables: known, buffers: new Set() });
+    (isFree ? loads : rest).push(loop);
+    if (loop.kind === "let" || loop.kind === "assign") known.add(loop.name);
   }
   const isWide = (loop: Loop): boolean => loop.kind === "let" && loop.value.kind === "load" && loop.value.lanes === 4;
   return [...loads.filter((loop) => !isWide(loop)), ...loads.filter(isWide), ...rest];

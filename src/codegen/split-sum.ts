@@ -1,6 +1,6 @@
 // A stage that sums, as one that adds to memory and one that does the rest on what it left. Decides nothing.
 import { type Expr, isAffine } from "../ir/stage.ts";
-import { mapExpr } from "./expr.ts";
+import { axisOf, mapExpr } from "./expr.ts";
 import { writesIdentity } from "./passes/inline.ts";
 import type { PlacedStage, Schedule, Value } from "./schedule.ts";
 
@@ -12,9 +12,13 @@ export interface SplitSum {
   readonly rest?: PlacedStage;
 }
 
-/** Whether the stage is a sum of float32 that has a place of its own for each result. */
-export const isPlainSum = (stage: PlacedStage): boolean =>
-  stage.reduce?.op === "add" && stage.reduce.dtype === "f32" && stage.out.mode === "set" && writesIdentity(stage);
+/** Whether the stage is a sum of float32 that has a place of its own for each result, and writes all of its value. */
+export const isPlainSum = ({ values }: Schedule, stage: PlacedStage): boolean =>
+  stage.reduce?.op === "add" &&
+  stage.reduce.dtype === "f32" &&
+  stage.out.mode === "set" &&
+  writesIdentity(stage) &&
+  stage.out.at.every((place, d) => axisOf(place) !== undefined || values[stage.out.value]!.type.shape[d] === 1);
 
 /** `isRead`: others want the stage's own result, so that the sums must be another value. */
 export function splitSum(schedule: Schedule, stage: PlacedStage, isRead: boolean): SplitSum {

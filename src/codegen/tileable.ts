@@ -27,7 +27,10 @@ export function tileable(kernel: Kernel, lead: PlacedStage): AxisId[] {
   return parallel.filter(isOpen).map((a) => a.id);
 }
 
-/** Whether rounds of a shared axis add to the same places one after the other. */
+/**
+ * Whether rounds of a shared axis add to the same places one after the other. A computed place may be another for each round:
+ * neighbours may be computed together there, but each is added by itself.
+ */
 export const isAddedAlong = ({ out, axes }: PlacedStage, axis: AxisId): boolean =>
   out.mode === "add" &&
   axes.some(({ id, kind }) => id === axis && kind === "parallel") &&

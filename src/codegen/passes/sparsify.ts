@@ -68,7 +68,7 @@ export function sparsify(schedule: Schedule, zeros: ReadonlyMap<string, number>,
       kernels.push(kernel);
       continue;
     }
-    const added = byRows(stage, found);
+    const added = byRows(schedule, stage, found);
     const { axis, outer } = added ?? found;
     const { list, counts, factors } = listsOf(added ?? found);
     const position = 1 + Math.max(...stage.axes.map((a) => a.id));
@@ -104,11 +104,12 @@ interface SparseFactor {
 
 /** The same sum, added up row by row: the summed axis outside, and for each of its points the list along the other dimension. */
 function byRows(
+  schedule: Schedule,
   stage: PlacedStage,
   found: SparseFactor,
 ): (SparseFactor & { readonly axes: readonly Axis[] }) | undefined {
   const isAlongRows = found.along === 0 && found.outer.length === 1;
-  if (!isAlongRows || found.results > mostAdded || !isPlainSum(stage)) return undefined;
+  if (!isAlongRows || found.results > mostAdded || !isPlainSum(schedule, stage)) return undefined;
   const listed = axisOf(found.outer[0]!)!;
   const named = (id: AxisId): Axis => ({ ...stage.axes.find((a) => a.id === id)!, kind: "parallel" });
   const others = stage.axes.filter((a) => a.id !== found.axis && a.id !== listed);

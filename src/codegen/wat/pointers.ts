@@ -33,11 +33,15 @@ export function pointerKey(
   return [isArgument ? name : "", index.rows * bytes, ...terms.sort()].join("+");
 }
 
-/** The pointers of a loop without inner loops; none where there would be too many. */
+/**
+ * The pointers of a loop without inner loops; none where there would be too many. An index that may be negative has none: its
+ * constant part must be added to it before it is an address.
+ */
 export function pointersOf(
   loop: For,
   buffers: ReadonlyMap<string, Buffer>,
   isArgument: (buffer: string) => boolean,
+  isNatural: (index: Index) => boolean,
 ): Pointer[] {
   const { variable, body, step } = loop;
   const own = new Set<string>();
@@ -70,7 +74,6 @@ export function pointersOf(
     const mul = index.terms.find((term) => term.variable === variable)?.mul;
     const key = pointerKey(buffer, isArgument(buffer.name), place);
     if (key === undefined || typeof mul !== "number" || index.terms.some((term) => own.has(term.variable))) continue;
-    // Where the rest may be negative, its constant part must be added to it first.
     const bytes = bytesPer(buffer.storage);
     const terms = index.terms.map((term) => ({
       variable: term.variable,
@@ -83,5 +86,5 @@ export function pointersOf(
       step: mul * bytes * step,
     });
   }
-  return found.size > mostPointers ? [] : [...found.values()];
+  return found.size > mostPointers ? [] : [...found.values()].filter(({ index }) => isNatural(index));
 }

@@ -1,6 +1,6 @@
 // Loop language -> the body of a WebAssembly function. Knows no ops, no tiling, no policy.
 import { substituteIndex } from "../indexes.ts";
-import { constantIndex, type Loop, type Place, type Procedure, type Scalar } from "../loops.ts";
+import { constantIndex, type Index, type Loop, type Place, type Procedure, type Scalar } from "../loops.ts";
 import { bytesPer } from "../plan.ts";
 import { inlineCall } from "./inline.ts";
 import { type Address, at, constant, isZero, local, sum, type Type, times, wasmType } from "./instructions.ts";
@@ -219,7 +219,7 @@ class FunctionPrinter implements Surroundings {
     const name = this.declare(loop.variable, { dtype: "i32", lanes: 1 });
     if (startsNatural) this.naturals.add(loop.variable);
     const label = `$each_${loop.variable}`;
-    const pointers = this.pointersOf(loop);
+    const pointers = this.placePointers(loop);
     for (const { key, name } of pointers) this.pointers.set(key, name);
     const wasRead = this.read.delete(name);
     const body = this.block(loop.body);
@@ -254,24 +254,23 @@ class FunctionPrinter implements Surroundings {
     return [block("if", [wat("i32.lt_s", from, to), block("then", rounds)])];
   }
 
-  /** The pointers of a loop with their locals. Only what is never negative goes without its constant part. */
-  private pointersOf(loop: For) {
+  /** The pointers of a loop, each in a local that starts where its first round is. */
+  private placePointers(loop: For) {
     const isArgument = (buffer: string): boolean => this.bindings.get(buffer) === "argument";
     const from = literalOf(loop.from);
-    return pointersOf(loop, this.buffers, isArgument)
-      .filter(({ index }) => this.scalars.isNatural(index))
-      .map(({ key, argument, index, step }, i) => {
-        const name = `${loop.variable}.at${i}`;
-        this.locals.set(name, "i32");
-        const first = from === undefined ? index : substituteIndex(index, loop.variable, constantIndex(from));
-        const distance = this.scalars.indexText(first);
-        return {
-          key,
-          name,
-          step,
-          start: argument === undefined ? distance : sum([local(argument), ...(isZero(distance) ? [] : [distance])]),
-        };
-      });
+    const isNatural = (index: Index): boolean => this.scalars.isNatural(index);
+    return pointersOf(loop, this.buffers, isArgument, isNatural).map(({ key, argument, index, step }, i) => {
+      const name = `${loop.variable}.at${i}`;
+      this.locals.set(name, "i32");
+      const first = from === undefined ? index : substituteIndex(index, loop.variable, constantIndex(from));
+      const distance = this.scalars.indexText(first);
+      return {
+        key,
+        name,
+        step,
+        start: argument === undefined ? distance : sum([local(argument), ...(isZero(distance) ? [] : [distance])]),
+      };
+    });
   }
 
   /** Whether an integer is known not to be negative. */

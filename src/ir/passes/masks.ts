@@ -1,4 +1,5 @@
-// Before: x <= 0 beside max(0, x), as a derivative of relu asks. After: max(0, x) <= 0. Stays true: every bit, not-a-numbers too.
+// Before: x <= 0 beside max(0, x), as a derivative of relu asks. After: max(0, x) <= 0. Stays true: every bit, not-a-numbers
+// too, where x is rounded to float32: one of 1e-50 that is not is above 0 and its stored max(0, x) is 0.
 // The result is kept for the backward pass anyway; x then need not be.
 import { type Graph, type NodeId, type OpTable, rebuild } from "../graph.ts";
 

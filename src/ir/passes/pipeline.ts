@@ -46,7 +46,7 @@ export const graphPasses: readonly Pass[] = [
   },
   {
     name: "masks",
-    contract: "exact",
+    contract: "rounding",
     summary: "a gradient through max(0, x) asks its result, so that x need not be kept",
     run: masks,
   },
