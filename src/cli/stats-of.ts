@@ -41,7 +41,13 @@ export interface Stats {
     readonly milliseconds?: number;
     readonly share?: number;
   }[];
-  readonly emitted: { readonly typescript: number; readonly minified: number; readonly gzip: number };
+  /** In bytes. `typescript` holds kernels of WebAssembly as base64; `wasm`: what they are before that. */
+  readonly emitted: {
+    readonly typescript: number;
+    readonly wasm?: number;
+    readonly minified: number;
+    readonly gzip: number;
+  };
   readonly measured?: Measured;
 }
 
@@ -81,12 +87,13 @@ export async function measureUnit(model: string, unit: Unit, measured: Measured 
 }
 
 async function emittedSizes(unit: Unit): Promise<Stats["emitted"]> {
-  const kernels = unit.target === "wasm" ? { wasm: await assemble(watText(unit)) } : {};
+  const kernels: { readonly wasm?: Uint8Array } = unit.target === "wasm" ? { wasm: await assemble(watText(unit)) } : {};
   const text = printPlain(emitModule(unit, true, kernels), true);
   const { transform } = await import("esbuild");
   const { code } = await transform(text, { loader: "ts", minify: true, format: "esm" });
   return {
     typescript: Buffer.byteLength(text),
+    ...(kernels.wasm ? { wasm: kernels.wasm.length } : {}),
     minified: Buffer.byteLength(code),
     gzip: gzipSync(code, { level: 9 }).length,
   };
@@ -141,6 +148,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 
 
 export function statsText(facts: Stats, unit: Unit, width: number): string {
   const { arena, emitted, kernels, measured } = facts;
+  const within = emitted.wasm === undefined ? "" : `, with ${bytesText(emitted.wasm)} of WebAssembly as base64`;
   const saved = arena.withoutReuse > arena.bytes ? `; ${bytesText(arena.withoutReuse)} if nothing were shared` : "";
   const head = tableText([
     ["model", `${unit.module.name}, up to ${count(facts.batch, "row")} per call`],
@@ -152,7 +160,7 @@ export function statsText(facts: Stats, unit: Unit, width: number): string {
     ["arena", `${bytesText(arena.bytes)}, of it ${bytesText(arena.persistent)} that stays${saved}`],
     [
       "emitted",
-      `${bytesText(emitted.typescript)} TypeScript, ${bytesText(emitted.minified)} minified, ${bytesText(emitted.gzip)} gzip`,
+      `${bytesText(emitted.typescript)} TypeScript${within}, ${bytesText(emitted.minified)} minified, ${bytesText(emitted.gzip)} gzip`,
     ],
   ]);
   const total = measured?.kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0) ?? 0;
