@@ -485,13 +485,6 @@ export const mutants = [
     random,
   ),
   mutant(
-    "epilogues of scans",
-    "codegen/passes/epilogue.ts",
-    'if (stage.axes.some((axis) => axis.kind === "scan")) return undefined;',
-    "",
-    random,
-  ),
-  mutant(
     "inlined values that are outputs too",
     "codegen/passes/inline.ts",
     "if (pinned.has(value) || writersOf.get(value) !== 1 || !isMap(stage)) continue;",
@@ -527,13 +520,20 @@ export const mutants = [
   // Loops.
   mutant(
     "no tail after whole tiles",
-    "codegen/lower.ts",
-    "from = Math.max(from, to);",
-    "from = extent;",
+    "codegen/tiled-loops.ts",
+    "        from = to;\n      }\n",
+    "        from = extent;\n      }\n",
     programs,
     random,
   ),
-  mutant("no tail where N is known at run time", "codegen/lower.ts", "from = to;", "from = end;", programs, random),
+  mutant(
+    "no tail where N is known at run time",
+    "codegen/tiled-loops.ts",
+    "      from = to;\n    }\n",
+    "      from = within(indexScalar(dimIndex(extent)));\n    }\n",
+    programs,
+    random,
+  ),
   mutant(
     "inner loops of one name",
     "codegen/lower-scalars.ts",
@@ -598,9 +598,9 @@ export const mutants = [
   ),
   mutant(
     "threads begin between tiles",
-    "codegen/lower.ts",
-    "unit: tileOf(recipe, parted.id, recipe.lanes?.[0] === parted.id),",
-    "unit: 1,",
+    "codegen/tiled-loops.ts",
+    "const unit = this.tileOf(parted.id, recipe.lanes?.[0] === parted.id);",
+    "const unit = 1;",
     threads,
   ),
   mutant(

@@ -1,10 +1,9 @@
-// Kernel + recipe -> loops. The one place that knows how an iteration space becomes nested loops: tiles and their tails,
-// accumulators, values shared by a tile. Knows no ops and prints nothing.
+// Kernel + recipe -> loops: stages at the points of a tile, accumulators, values shared by a tile. Knows no ops and prints nothing.
 import type { Axis, AxisId, Guard, ReduceOp } from "../ir/stage.ts";
 import { type DType, dimAt, isStatic } from "../ir/types.ts";
 import { clip, clippable, identityOf, maxOf, minOf } from "./bounds.ts";
 import { axisOf } from "./expr.ts";
-import { addIndex, negate, scaleIndex, substituteIndex } from "./indexes.ts";
+import { addIndex, negate, scaleIndex } from "./indexes.ts";
 import {
   constantIndex,
   countedLoop,
@@ -13,8 +12,6 @@ import {
   type Index,
   indexScalar,
   type Loop,
-  mapIndexes,
-  type Part,
   type Procedure,
   type Scalar,
   variableOf,
@@ -23,8 +20,9 @@ import { type LoweringContext, stridesOfValue } from "./lower-context.ts";
 import { makeList, overList, transposeList } from "./lower-lists.ts";
 import { KernelScalars, type Point } from "./lower-scalars.ts";
 import type { Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
-import { shareSubexpressions } from "./share.ts";
+import { shareSubexpressions } from "./share-subexpressions.ts";
 import { stageText } from "./stage-text.ts";
+import { type Inner, TiledLoops } from "./tiled-loops.ts";
 
 export function lowerToLoops(
   context: LoweringContext,
@@ -44,7 +42,7 @@ class Lowering {
   private readonly strictFloat: boolean;
   private readonly sumsInF32: boolean;
   private readonly scalars: KernelScalars;
-  private readonly part: Part | undefined;
+  private readonly tiles: TiledLoops;
 
   constructor(context: LoweringContext, kernel: Kernel, recipe: Recipe) {
     this.schedule = context.schedule;
@@ -54,15 +52,7 @@ class Lowering {
     this.strictFloat = context.strictFloat;
     this.sumsInF32 = context.sumsInF32;
     this.scalars = new KernelScalars(context, kernel);
-    const parted = kernel.stages[0]!.axes.find((axis) => axis.id === recipe.part);
-    const { names } = this.scalars;
-    if (parted)
-      this.part = {
-        from: names.unique("from"),
-        to: names.unique("to"),
-        extent: parted.extent,
-        unit: tileOf(recipe, parted.id, recipe.lanes?.[0] === parted.id),
-      };
+    this.tiles = new TiledLoops(this.scalars, recipe, kernel.stages[0]!.axes);
   }
 
   run(name: string): Omit<Procedure, "key"> {
@@ -74,7 +64,7 @@ class Lowering {
       buffers: this.scalars.views,
       hosts: [...this.scalars.hosts.values()],
       streams: [...this.scalars.streams.values()],
-      ...(this.part ? { part: this.part } : {}),
+      ...(this.tiles.part ? { part: this.tiles.part } : {}),
       body: shareSubexpressions(body, this.scalars.names.taken),
       origins: this.kernel.stages.flatMap((s) => s.origins),
     };
@@ -85,7 +75,7 @@ class Lowering {
     const { layout, type } = this.schedule.values[id]!;
     const strides = stridesOfValue(this.schedule, id, this.batch);
     const order = layout?.order ?? [...type.shape.keys()];
-    const parted = this.part === undefined ? -1 : at.findIndex((place) => axisOf(place) === this.recipe.part);
+    const parted = this.tiles.part === undefined ? -1 : at.findIndex((place) => axisOf(place) === this.recipe.part);
     const outer = order.slice(0, Math.max(0, order.indexOf(parted)));
     return this.scalars.names.scoped(() => {
       const variables = outer.map(() => this.scalars.names.unique("i"));
@@ -98,7 +88,7 @@ class Lowering {
       const [from, to] =
         parted < 0
           ? [constantIndex(0), scaleIndex(dimIndex(type.shape[order[0]!] ?? 1), run)]
-          : [along(this.part!.from, run), along(this.part!.to, run)];
+          : [along(this.tiles.part!.from, run), along(this.tiles.part!.to, run)];
       const clear: Loop = {
         kind: "clear",
         buffer: this.scalars.buffer(id).name,
@@ -118,7 +108,7 @@ class Lowering {
     const axes = this.kernel.stages[0]!.axes;
     const id = this.recipe.order?.[depth];
     const axis = id === undefined ? axes[depth]! : axes.find((a) => a.id === id)!;
-    return this.tiledLoop(axis, this.recipe.lanes?.[0] === axis.id, points, (wide) =>
+    return this.tiles.over(axis, this.recipe.lanes?.[0] === axis.id, points, (wide) =>
       this.sharedLoops(depth + 1, wide),
     );
   }
@@ -137,70 +127,6 @@ class Lowering {
     return [...rows.values()].flat();
   }
 
-  /** A loop over an axis, as wide as the recipe says; `inner` makes what one round does at the points it is given. */
-  private tiledLoop(axis: Axis, inLanes: boolean, points: readonly Point[], inner: Inner, folds = false): Loop[] {
-    const { id, extent } = axis;
-    const variable = this.scalars.variables.get(id)!;
-    const part = id === this.recipe.part ? this.part : undefined;
-    const start: Scalar = part ? partEnds(part)[0] : indexScalar(constantIndex(0));
-    const within = (end: Scalar): Scalar => (part ? minOf(end, partEnds(part)[1]) : end);
-    const loops: Loop[] = [];
-    const segment = (from: Scalar, to: Scalar, width: number, lanes: boolean, overhangs?: number): void => {
-      const offsets = Array.from({ length: lanes ? width / 4 : width }, (_, d) => (lanes ? 4 * d : d));
-      const wide = width === 1 ? points : points.flatMap((p) => offsets.map((d) => new Map([...p, [id, d]])));
-      // One round needs no loop. What it declares then stands beside what loops before it may have hoisted.
-      const once = !part && !folds && roundsOnce(from, to, width);
-      const { names } = this.scalars;
-      const make = (): Loop[] => (once ? names.fresh(() => inner(wide)) : names.scoped(() => inner(wide)));
-      const inItsLanes = (): Loop[] => (lanes ? this.scalars.inLanes(id, make, overhangs) : make());
-      if (once) {
-        const value = constantIndex(literal(from)!);
-        loops.push(...inItsLanes().map((loop) => mapIndexes(loop, (i) => substituteIndex(i, variable, value))));
-        return;
-      }
-      const body = inItsLanes();
-      const loop: Extract<Loop, { kind: "for" }> = { kind: "for", variable, from, to, step: width, body };
-      loops.push(...(to.kind === "call" ? this.withEnd(loop) : [loop]));
-    };
-    const end = within(indexScalar(dimIndex(extent)));
-    const tile = tileOf(this.recipe, id, inLanes);
-    // Whole tiles, then what fills the lanes, then the rest.
-    const widths = inLanes && tile > 4 ? [tile, 4, 1] : tile > 1 ? [tile, 1] : [1];
-    if (inLanes && isStatic(extent) && tile > extent) {
-      segment(start, end, tile, true, extent);
-      return loops;
-    }
-    if (isStatic(extent)) {
-      let from = 0;
-      for (const width of widths) {
-        const to = extent - (extent % width);
-        // What is left is one narrower tile.
-        const isWhole = width === tile;
-        if (to > from)
-          segment(
-            from === 0 ? start : indexScalar(constantIndex(from)),
-            within(indexScalar(constantIndex(to))),
-            isWhole ? width : to - from,
-            inLanes && width > 1,
-          );
-        from = Math.max(from, to);
-      }
-      return loops;
-    }
-    let from = start;
-    for (const width of widths) {
-      let to = end;
-      if (width > 1) {
-        const name = this.scalars.names.unique(`${variable}${width === tile ? "Whole" : "Fours"}`);
-        loops.push({ kind: "let", name, mutable: false, value: within({ kind: "whole", of: extent, tile: width }) });
-        to = { kind: "var", name, dtype: "i32" };
-      }
-      segment(from, to, width, inLanes && width > 1);
-      from = to;
-    }
-    return loops;
-  }
-
   /** One stage at the given points of the shared axes. */
   private stage(stage: PlacedStage, index: number, points: readonly Point[]): Loop[] {
     if (stage.filter)
@@ -217,7 +143,7 @@ class Lowering {
       const [axis, ...inner] = parallel;
       if (axis && axis.id === stage.sparse?.axis)
         return overList(this.scalars, stage.sparse, at[0]!, overParallel(inner, at));
-      if (axis) return this.tiledLoop(axis, axis.id === lanes, at, (wide) => overParallel(inner, wide));
+      if (axis) return this.tiles.over(axis, axis.id === lanes, at, (wide) => overParallel(inner, wide));
       return stage.reduce ? this.reduction(stage, folded, across, at) : this.elements(stage, folded, at);
     };
     return overParallel(
@@ -229,7 +155,7 @@ class Lowering {
   /** Where nothing is folded: the body at each point. */
   private elements(stage: PlacedStage, scans: readonly Axis[], points: readonly Point[]): Loop[] {
     const make = (): Loop[] => points.flatMap((p) => this.finish(stage, p, this.scalars.scalar(stage.body, p)));
-    return scans.reduceRight<Inner>((inner, a) => () => this.tiledLoop(a, false, points, inner), make)(points);
+    return scans.reduceRight<Inner>((inner, a) => () => this.tiles.over(a, false, points, inner), make)(points);
   }
 
   /** Accumulators, the loops that fill them, and what becomes of their results. `across`: the folded axis that lies along lanes. */
@@ -302,7 +228,7 @@ class Lowering {
           const from = clip.reduce<Scalar>((a, c) => maxOf(a, c.from), indexScalar(constantIndex(0)));
           const to = clip.reduce<Scalar>((a, c) => minOf(a, c.to), indexScalar(dimIndex(axis.extent)));
           const loop: Extract<Loop, { kind: "for" }> = { kind: "for", variable, from, to, step: 1, body: within(into) };
-          return to.kind === "index" ? [loop] : this.withEnd(loop);
+          return to.kind === "index" ? [loop] : this.tiles.withEnd(loop);
         };
       }
     }
@@ -337,7 +263,7 @@ class Lowering {
   /** A folded axis along the lanes: four sums side by side, and one of the elements that are left. */
   private acrossLanes(axis: Axis, inner: () => Loop[]): Loop[] {
     const extent = axis.extent;
-    const loops = this.tiledLoop(axis, true, [new Map()], inner, true);
+    const loops = this.tiles.over(axis, true, [new Map()], inner, true);
     // Elements of a static rest come one by one: they go into one accumulator.
     if (isStatic(extent) && extent % 4 > 1) {
       const rest = loops.at(-1) as Extract<Loop, { kind: "for" }>;
@@ -373,15 +299,6 @@ class Lowering {
           { kind: "assign", name: winner.name, value: place },
         ],
       },
-    ];
-  }
-
-  /** A bound that takes work is computed once, before the loop. */
-  private withEnd(loop: Extract<Loop, { kind: "for" }>): Loop[] {
-    const name = this.scalars.names.unique(`${loop.variable}End`);
-    return [
-      { kind: "let", name, mutable: false, value: loop.to },
-      { ...loop, to: { kind: "var", name, dtype: "i32" } },
     ];
   }
 
@@ -421,26 +338,6 @@ class Lowering {
   }
 }
 
-const literal = (scalar: Scalar): number | undefined =>
-  scalar.kind === "index" && scalar.index.rows === 0 && scalar.index.terms.length === 0
-    ? scalar.index.const
-    : undefined;
-
-/** Whether a loop would have one round only. */
-function roundsOnce(from: Scalar, to: Scalar, width: number): boolean {
-  const [first, end] = [literal(from), literal(to)];
-  return first !== undefined && end !== undefined && end > first && end <= first + width;
-}
-
-/** How many neighbours along an axis one round computes. */
-const tileOf = ({ tiles }: Recipe, axis: AxisId, inLanes: boolean): number =>
-  Math.max(tiles.get(axis) ?? 1, inLanes ? 4 : 1);
-
-const partEnds = ({ from, to }: Part): [Scalar, Scalar] => [
-  { kind: "var", name: from, dtype: "i32" },
-  { kind: "var", name: to, dtype: "i32" },
-];
-
 /** So many terms are summed in blocks: a product of matrices rounds no less, but convolutions and long means would drift. */
 const longSum = 128;
 
@@ -451,9 +348,6 @@ interface Sums {
 }
 
 type Variable = Extract<Scalar, { kind: "var" }>;
-
-/** What one round of a loop does at the points it is given. */
-type Inner = (points: readonly Point[]) => Loop[];
 
 function declaration({ name, dtype, lanes }: Variable, start: number): Loop {
   const value: Scalar = { kind: "num", value: start, dtype };

@@ -49,8 +49,6 @@ function absorb(
   strictFloat: boolean,
 ): PlacedStage | undefined {
   if (!stage.reduce || stage.out.mode !== "set" || !writesDistinctly(stage)) return undefined;
-  // A scan has a result per round, not one at its end.
-  if (stage.axes.some((axis) => axis.kind === "scan")) return undefined;
   if (reader.reduce || reader.out.mode !== "set" || reader.axes.some((a) => a.kind !== "parallel")) return undefined;
   const places = placesOf(reader, stage.out.value);
   const { shape } = schedule.values[stage.out.value]!.type;

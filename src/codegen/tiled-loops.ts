@@ -1,0 +1,148 @@
+// One axis as loops: rounds over whole tiles, then over what fills the lanes, then over the rest; a thread's part of it, and vectors
+// that hang over its end. Knows no stages: what a round does is asked for.
+import type { Axis, AxisId } from "../ir/stage.ts";
+import { isStatic } from "../ir/types.ts";
+import { minOf } from "./bounds.ts";
+import { substituteIndex } from "./indexes.ts";
+import { constantIndex, dimIndex, indexScalar, type Loop, mapIndexes, type Part, type Scalar } from "./loops.ts";
+import type { KernelScalars, Point } from "./lower-scalars.ts";
+import type { Recipe } from "./schedule.ts";
+
+/** What one round of a loop does at the points it is given. */
+export type Inner = (points: readonly Point[]) => Loop[];
+
+type For = Extract<Loop, { kind: "for" }>;
+
+/** A part of an axis that is gone through in rounds of one width. */
+interface Stretch {
+  readonly from: Scalar;
+  readonly to: Scalar;
+  readonly width: number;
+  readonly inLanes: boolean;
+  /** Where the axis ends, if the only round hangs over its end. */
+  readonly end?: number;
+}
+
+export class TiledLoops {
+  /** The part of the axis that a thread takes, where threads share one. */
+  readonly part: Part | undefined;
+  private readonly scalars: KernelScalars;
+  private readonly recipe: Recipe;
+
+  constructor(scalars: KernelScalars, recipe: Recipe, axes: readonly Axis[]) {
+    this.scalars = scalars;
+    this.recipe = recipe;
+    const parted = axes.find((axis) => axis.id === recipe.part);
+    if (!parted) return;
+    const unit = this.tileOf(parted.id, recipe.lanes?.[0] === parted.id);
+    const { names } = scalars;
+    this.part = { from: names.unique("from"), to: names.unique("to"), extent: parted.extent, unit };
+  }
+
+  /** How many neighbours along an axis one round computes. */
+  private tileOf(axis: AxisId, inLanes: boolean): number {
+    return Math.max(this.recipe.tiles.get(axis) ?? 1, inLanes ? 4 : 1);
+  }
+
+  /** Loops over an axis. `folds`: what they do adds up, so that no round may stand without its loop. */
+  over(axis: Axis, inLanes: boolean, points: readonly Point[], inner: Inner, folds = false): Loop[] {
+    const part = axis.id === this.recipe.part ? this.part : undefined;
+    const make = (stretch: Stretch): Loop[] =>
+      this.rounds(axis.id, stretch, points, inner, part === undefined && !folds);
+    const [start, last] = part ? partEnds(part) : [indexScalar(constantIndex(0)), undefined];
+    const within = (end: Scalar): Scalar => (last ? minOf(end, last) : end);
+    const tile = this.tileOf(axis.id, inLanes);
+    const widths = inLanes && tile > 4 ? [tile, 4, 1] : tile > 1 ? [tile, 1] : [1];
+    const { extent } = axis;
+    if (!isStatic(extent)) return this.overRows(axis, start, within, widths, inLanes, make);
+    if (inLanes && tile > extent)
+      return make({ from: start, to: within(indexScalar(dimIndex(extent))), width: tile, inLanes, end: extent });
+    const loops: Loop[] = [];
+    let from = 0;
+    for (const width of widths) {
+      const to = extent - (extent % width);
+      if (to > from) {
+        loops.push(
+          ...make({
+            from: from === 0 ? start : indexScalar(constantIndex(from)),
+            to: within(indexScalar(constantIndex(to))),
+            // What is left is one narrower tile.
+            width: width === tile ? width : to - from,
+            inLanes: inLanes && width > 1,
+          }),
+        );
+        from = to;
+      }
+    }
+    return loops;
+  }
+
+  /** Where the rows of the batch decide how many whole tiles there are. */
+  private overRows(
+    { id, extent }: Axis,
+    start: Scalar,
+    within: (end: Scalar) => Scalar,
+    widths: readonly number[],
+    inLanes: boolean,
+    make: (stretch: Stretch) => Loop[],
+  ): Loop[] {
+    const loops: Loop[] = [];
+    let from = start;
+    for (const width of widths) {
+      let to = within(indexScalar(dimIndex(extent)));
+      if (width > 1) {
+        const ending = width === widths[0] ? "Whole" : "Fours";
+        const name = this.scalars.names.unique(`${this.scalars.variables.get(id)!}${ending}`);
+        loops.push({ kind: "let", name, mutable: false, value: within({ kind: "whole", of: extent, tile: width }) });
+        to = { kind: "var", name, dtype: "i32" };
+      }
+      loops.push(...make({ from, to, width, inLanes: inLanes && width > 1 }));
+      from = to;
+    }
+    return loops;
+  }
+
+  /** A stretch as a loop; as its only round where it has one. */
+  private rounds(id: AxisId, stretch: Stretch, points: readonly Point[], inner: Inner, mayStandAlone: boolean): Loop[] {
+    const { from, to, width, inLanes, end } = stretch;
+    const { names } = this.scalars;
+    const variable = this.scalars.variables.get(id)!;
+    const offsets = Array.from({ length: inLanes ? width / 4 : width }, (_, d) => (inLanes ? 4 * d : d));
+    const wide = width === 1 ? points : points.flatMap((p) => offsets.map((d) => new Map([...p, [id, d]])));
+    const isAlone = mayStandAlone && roundsOnce(stretch);
+    // What a round without a loop declares stands beside what loops before it may have hoisted.
+    const make = (): Loop[] => (isAlone ? names.fresh(() => inner(wide)) : names.scoped(() => inner(wide)));
+    const body = inLanes ? this.scalars.inLanes(id, make, end) : make();
+    if (isAlone) {
+      const value = constantIndex(literal(from)!);
+      return body.map((loop) => mapIndexes(loop, (index) => substituteIndex(index, variable, value)));
+    }
+    const loop: For = { kind: "for", variable, from, to, step: width, body };
+    return to.kind === "call" ? this.withEnd(loop) : [loop];
+  }
+
+  /** A bound that takes work is computed once, before the loop. */
+  withEnd(loop: For): Loop[] {
+    const name = this.scalars.names.unique(`${loop.variable}End`);
+    return [
+      { kind: "let", name, mutable: false, value: loop.to },
+      { ...loop, to: { kind: "var", name, dtype: "i32" } },
+    ];
+  }
+}
+
+const literal = (scalar: Scalar): number | undefined =>
+  scalar.kind === "index" && scalar.index.rows === 0 && scalar.index.terms.length === 0
+    ? scalar.index.const
+    : undefined;
+
+/** Whether a loop would have one round only. */
+function roundsOnce({ from, to, width }: Stretch): boolean {
+  const [first, end] = [literal(from), literal(to)];
+  return first !== undefined && end !== undefined && end > first && end <= first + width;
+}
+
+const partEnds = ({ from, to }: Part): [Scalar, Scalar] => [
+  { kind: "var", name: from, dtype: "i32" },
+  { kind: "var", name: to, dtype: "i32" },
+];
