@@ -4,25 +4,16 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Library, Trainer } from "../../src/runtime/library.ts";
 import { main } from "../../src/runtime/main.ts";
-import { fakeLibrary } from "../runtime/fake-library.ts";
+import { fakeLibrary, fewDigits } from "../runtime/fake-library.ts";
 import { temporaryFolder, testIo } from "../runtime/test-io.ts";
 
 const folder = temporaryFolder();
 const path = (name: string): string => join(folder, name);
 
-const data = {
-  source: "digits",
-  positional: [],
-  named: [
-    ["train", { range: [0, 200] }],
-    ["valid", { range: [200, 260] }],
-  ] as const,
-};
-
 type Change = (trainer: Trainer) => Partial<Trainer>;
 
 function libraryWith(change: Change, train: object = {}): Library {
-  const library = fakeLibrary({ epochs: 10, train: { data, shuffle: true, ...train } });
+  const library = fakeLibrary({ epochs: 10, train: { data: fewDigits, shuffle: true, ...train } });
   return {
     manifest: library.manifest,
     create(options) {
@@ -110,7 +101,7 @@ test.each([
 });
 
 test("without validation rows there is nothing to stop by", async () => {
-  const { named: _, ...rest } = data;
+  const { named: _, ...rest } = fewDigits;
   const { code, err } = await run(
     libraryWith(() => ({}), { data: { ...rest, named: [["train", { range: [0, 200] }]] } }),
     ["--early-stop", "loss"],
@@ -151,7 +142,7 @@ test("parameters that are no numbers are written neither over a checkpoint nor o
 
 test("a checkpoint of another program or of other rows is refused", async () => {
   const options = ["--checkpoint", path("own"), "--every", "1steps", "--max-steps", "2"];
-  const library = fakeLibrary({ train: { data } });
+  const library = fakeLibrary({ train: { data: fewDigits } });
   const { manifest } = library;
   await run({ ...library, manifest: { ...manifest, program: "aa" } }, options);
   const other = await run({ ...library, manifest: { ...manifest, program: "bb" } }, [...options, "--resume"]);

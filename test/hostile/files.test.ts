@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateS
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { idxHeader } from "../runtime/idx-bytes.ts";
 import { badFiles, hasFixtures, temporaryFolder } from "../runtime/test-io.ts";
 import { type Answer, meteredProgram } from "./metered.ts";
 
@@ -111,21 +112,13 @@ describe.skipIf(!hasFixtures)("every collected bad file gets its verdict", () =>
 });
 
 describe("files that ask for memory", () => {
-  const idxHeader = (...sizes: number[]): Buffer => {
-    const head = Buffer.alloc(4 + 4 * sizes.length);
-    head[2] = 8;
-    head[3] = sizes.length;
-    for (const [k, size] of sizes.entries()) head.writeUInt32BE(size, 4 + 4 * k);
-    return head;
-  };
-
   test("gzip bombs, whatever their headers announce", () => {
     const zeros = Buffer.alloc(2 ** 27);
     const bombs = [
       // More than is announced; as much as is announced; less than that.
-      ["more.idx.gz", Buffer.concat([idxHeader(2, 28, 28), zeros])],
-      ["honest.idx.gz", Buffer.concat([idxHeader(2 ** 17, 32, 32), zeros])],
-      ["less.idx.gz", Buffer.concat([idxHeader(2 ** 16 + 1, 32, 32), zeros.subarray(0, 2 ** 26)])],
+      ["more.idx.gz", Buffer.concat([idxHeader([2, 28, 28]), zeros])],
+      ["honest.idx.gz", Buffer.concat([idxHeader([2 ** 17, 32, 32]), zeros])],
+      ["less.idx.gz", Buffer.concat([idxHeader([2 ** 16 + 1, 32, 32]), zeros.subarray(0, 2 ** 26)])],
     ] as const;
     for (const [name, content] of bombs) {
       write(name, gzipSync(content, { level: 9 }));
@@ -248,7 +241,7 @@ describe("files that ask for memory", () => {
     expect(out).toContain("1 tensor");
     expect(code).toBe(0);
     expect(megabytes).toBeLessThan(200);
-    truncateSync(write("large.idx", idxHeader(bytes / 1024, 1024)), 12 + bytes);
+    truncateSync(write("large.idx", idxHeader([bytes / 1024, 1024])), 12 + bytes);
     const idx = nnc(["data", "info", "large.idx"]);
     expect(idx.code).toBe(0);
     expect(idx.megabytes).toBeLessThan(200);

@@ -9,6 +9,7 @@ import { valuesFor } from "../../src/runtime/elements.ts";
 import type { ColumnManifest, DataArgument, ManifestDim, Storage, TypedArray } from "../../src/runtime/library.ts";
 import { encodeSafetensors } from "../../src/runtime/safetensors.ts";
 import { columnsOf, sourceNames } from "../../src/runtime/sources.ts";
+import { idxBytes } from "./idx-bytes.ts";
 import { complaintOf, fileOf, hasMnist, mnistFolder, temporaryFolder, testIo, verdictOf } from "./test-io.ts";
 
 const folder = temporaryFolder();
@@ -54,14 +55,6 @@ function rowsOf(
 }
 
 const write = (name: string, content: string | Uint8Array | Buffer) => writeFileSync(join(folder, name), content);
-
-const idxFile = (sizes: readonly number[], data: readonly number[]): Buffer => {
-  const head = Buffer.alloc(4 + sizes.length * 4);
-  head[2] = 8;
-  head[3] = sizes.length;
-  for (const [i, size] of sizes.entries()) head.writeUInt32BE(size, 4 + i * 4);
-  return Buffer.concat([head, Buffer.from(data)]);
-};
 
 describe("columns", () => {
   test("any rows from memory and from a file are the same, read in any order", () => {
@@ -155,14 +148,14 @@ describe("sources", () => {
   const pair = [column("x", "u8", [N, 2, 2]), column("target", "i32", [N], 3)];
 
   test("idx, in order and by name", () => {
-    write("images.idx", idxFile([3, 2, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]));
-    write("labels.idx.gz", gzipSync(idxFile([3], [2, 0, 1])));
+    write("images.idx", idxBytes([3, 2, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]));
+    write("labels.idx.gz", gzipSync(idxBytes([3], [2, 0, 1])));
     const expected = { x: [8, 9, 10, 11, 0, 1, 2, 3], target: [1, 2] };
     expect(rowsOf(open("idx", pair, ["images.idx", "labels.idx.gz"]), pair, [2, 0])).toEqual(expected);
     expect(rowsOf(open("idx", pair, [], { target: "labels.idx.gz", x: "images.idx" }), pair, [2, 0])).toEqual(expected);
     expect(complaintOf(() => open("idx", pair, ["images.idx"]))).toContain("the model needs 2 columns");
     expect(complaintOf(() => open("idx", pair, [], { y: "images.idx" }))).toContain('idx has no argument "y"');
-    write("four.idx", idxFile([4], [0, 0, 0, 0]));
+    write("four.idx", idxBytes([4], [0, 0, 0, 0]));
     expect(complaintOf(() => open("idx", pair, ["images.idx", "four.idx"]))).toContain(
       '"images.idx" has 3 rows, "four.idx" has 4',
     );
@@ -276,10 +269,10 @@ describe("public sets", () => {
   test("other files under its names are refused", () => {
     const fake = join(folder, "fake");
     mkdirSync(fake);
-    writeFileSync(join(fake, "train-images-idx3-ubyte"), idxFile([2, 28, 28], new Array<number>(2 * 784).fill(0)));
+    writeFileSync(join(fake, "train-images-idx3-ubyte"), idxBytes([2, 28, 28], new Array<number>(2 * 784).fill(0)));
     writeFileSync(
       join(fake, "train-labels-idx1-ubyte.gz"),
-      gzipSync(idxFile([60000], new Array<number>(60000).fill(3))),
+      gzipSync(idxBytes([60000], new Array<number>(60000).fill(3))),
     );
     const data = open("mnist", wanted, [], {}, fake);
     const one = new Int32Array(1);
@@ -311,7 +304,7 @@ describe("public sets", () => {
     const dir = join(folder, "changed");
     mkdirSync(dir);
     for (const name of ["train-images-idx3-ubyte.gz"]) symlinkSync(join(mnistFolder, name), join(dir, name));
-    writeFileSync(join(dir, "train-labels-idx1-ubyte"), idxFile([60000], new Array<number>(60000).fill(1)));
+    writeFileSync(join(dir, "train-labels-idx1-ubyte"), idxBytes([60000], new Array<number>(60000).fill(1)));
     const data = open("mnist", wanted, [], {}, dir);
     const inputs = { x: new Uint8Array(784), target: new Int32Array(1) };
     expect(complaintOf(() => data.fill(new Int32Array(1), 1, inputs))).toContain("its SHA-256 differs");

@@ -7,22 +7,11 @@ import { main } from "../../src/runtime/main.ts";
 import { nodeFiles } from "../../src/runtime/node-files.ts";
 import { encodeSafetensors, readHeader, readTensor } from "../../src/runtime/safetensors.ts";
 import { UserError } from "../../src/runtime/user-error.ts";
-import { fakeLibrary } from "./fake-library.ts";
+import { fakeLibrary, fewDigits } from "./fake-library.ts";
 import { hasMnist, mnistFolder, type TestIoOptions, temporaryFolder, testIo } from "./test-io.ts";
 
 const folder = temporaryFolder();
-const small = {
-  train: {
-    data: {
-      source: "digits",
-      positional: [],
-      named: [
-        ["train", { range: [0, 200] }],
-        ["valid", { range: [200, 260] }],
-      ] as const,
-    },
-  },
-};
+const small = { train: { data: fewDigits } };
 
 async function run(library: Library, argv: readonly string[], options: Partial<TestIoOptions> = {}) {
   const io = testIo({ folder, ...options });

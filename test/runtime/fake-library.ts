@@ -136,3 +136,13 @@ function createTrainer(batch: number, seed: number, breakAt: number | undefined)
     },
   };
 }
+
+/** As a train block has it: few rows of made digits, some of them for validation. */
+export const fewDigits = {
+  source: "digits",
+  positional: [],
+  named: [
+    ["train", { range: [0, 200] }],
+    ["valid", { range: [200, 260] }],
+  ] as const,
+};

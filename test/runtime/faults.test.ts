@@ -6,6 +6,7 @@ import { expect, test, vi } from "vitest";
 import { main } from "../../src/runtime/main.ts";
 import { nodeFiles } from "../../src/runtime/node-files.ts";
 import { fakeLibrary } from "./fake-library.ts";
+import { idxBytes } from "./idx-bytes.ts";
 import { temporaryFolder, testIo, verdictOf } from "./test-io.ts";
 
 const fault = vi.hoisted(() => ({ countdown: 0, done: [] as string[], atMost: Number.POSITIVE_INFINITY }));
@@ -121,23 +122,13 @@ test("a disk that takes a few bytes at a time, or none", () => {
 
 test("of a run that checkpoints, logs and saves: resumed, it ends with the same bytes", async () => {
   const folder = temporaryFolder();
-  const idx = (sizes: number[], value: (k: number) => number): Buffer => {
-    const head = Buffer.alloc(4 + 4 * sizes.length);
-    head[2] = 8;
-    head[3] = sizes.length;
-    for (const [k, size] of sizes.entries()) head.writeUInt32BE(size, 4 + 4 * k);
-    return Buffer.concat([
-      head,
-      Buffer.from(Array.from({ length: sizes.reduce((a, b) => a * b) }, (_, k) => value(k))),
-    ]);
-  };
   writeFileSync(
     join(folder, "x.idx"),
-    idx([30, 28, 28], (k) => (k * 7919) % 256),
+    idxBytes([30, 28, 28], (k) => (k * 7919) % 256),
   );
   writeFileSync(
     join(folder, "y.idx"),
-    idx([30], (k) => k % 10),
+    idxBytes([30], (k) => k % 10),
   );
   const data = { source: "idx", positional: ["x.idx", "y.idx"], named: [] };
   const library = () => fakeLibrary({ epochs: 1, train: { data, shuffle: true, batch: 10 } });

@@ -7,6 +7,7 @@ import { contentOf, openIdx } from "../../src/runtime/idx.ts";
 import { imagesInfo } from "../../src/runtime/info.ts";
 import type { Files } from "../../src/runtime/io.ts";
 import { nodeFiles } from "../../src/runtime/node-files.ts";
+import { idxBytes } from "./idx-bytes.ts";
 import {
   badFiles,
   complaintOf,
@@ -19,13 +20,8 @@ import {
   verdictOf,
 } from "./test-io.ts";
 
-function idxOf(sizes: readonly number[], data: readonly number[], type = 8): Uint8Array {
-  const head = Buffer.alloc(4 + sizes.length * 4);
-  head[2] = type;
-  head[3] = sizes.length;
-  for (const [i, size] of sizes.entries()) head.writeUInt32BE(size, 4 + i * 4);
-  return new Uint8Array(Buffer.concat([head, Buffer.from(data)]));
-}
+const idxOf = (sizes: readonly number[], data: readonly number[], type?: number): Uint8Array =>
+  new Uint8Array(idxBytes(sizes, data, type));
 
 const filesWith = (bytes: Uint8Array): Files => ({ ...nodeFiles, open: () => fileOf(bytes) });
 

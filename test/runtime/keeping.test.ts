@@ -10,21 +10,14 @@ import { nodeFiles } from "../../src/runtime/node-files.ts";
 import { nodeIo } from "../../src/runtime/node-io.ts";
 import { readHeader } from "../../src/runtime/safetensors.ts";
 import { UserError } from "../../src/runtime/user-error.ts";
-import { fakeLibrary } from "./fake-library.ts";
+import { fakeLibrary, fewDigits } from "./fake-library.ts";
+import { idxBytes } from "./idx-bytes.ts";
 import { type TestIoOptions, temporaryFolder, testIo } from "./test-io.ts";
 
 const folder = temporaryFolder();
 const path = (name: string): string => join(folder, name);
 
-const data = {
-  source: "digits",
-  positional: [],
-  named: [
-    ["train", { range: [0, 200] }],
-    ["valid", { range: [200, 260] }],
-  ] as const,
-};
-const library = (epochs = 4): Library => fakeLibrary({ epochs, train: { data, shuffle: true } });
+const library = (epochs = 4): Library => fakeLibrary({ epochs, train: { data: fewDigits, shuffle: true } });
 
 async function run(argv: readonly string[], options: Partial<TestIoOptions> = {}, of = library()) {
   const io = testIo({ folder, ...options });
@@ -217,23 +210,13 @@ test("two runs in one folder do not remove each other's checkpoints", async () =
 
 test("data that cannot be read any more ends the run, with a checkpoint of all that was learned", async () => {
   const points = path("torn");
-  const idx = (sizes: readonly number[], value: (k: number) => number): Buffer => {
-    const head = Buffer.alloc(4 + 4 * sizes.length);
-    head[2] = 8;
-    head[3] = sizes.length;
-    for (const [k, size] of sizes.entries()) head.writeUInt32BE(size, 4 + 4 * k);
-    return Buffer.concat([
-      head,
-      Buffer.from(Array.from({ length: sizes.reduce((a, b) => a * b) }, (_, k) => value(k))),
-    ]);
-  };
   writeFileSync(
     path("x.idx"),
-    idx([1000, 28, 28], (k) => k % 251),
+    idxBytes([1000, 28, 28], (k) => k % 251),
   );
   writeFileSync(
     path("y.idx"),
-    idx([1000], (k) => k % 10),
+    idxBytes([1000], (k) => k % 10),
   );
   let isTorn = false;
   const files: Partial<Files> = {
