@@ -430,13 +430,6 @@ export const mutants = [
   ),
   // Loop forms.
   mutant(
-    "tiles wider than what they tile",
-    "codegen/recipes.ts",
-    "w <= Math.min(extents.get(axis)!, accumulators)",
-    "w <= accumulators",
-    forms,
-  ),
-  mutant(
     "integers that do not wrap",
     "codegen/ts/print-loops.ts",
     '(fn === "abs" || fn === "mod") ?',
