@@ -148,17 +148,21 @@ const log1p = define("log1p", {
 
 const tanh = define("tanh", {
   doc: "tanh x = x + x³ polynomial(x²) for |x| < 0.625, else 1 - 2 / (e^(2|x|) + 1) with the sign of x",
+  parameters: ["given v128"],
   body: [
-    set("size", abs(x)),
-    set("far", sub(f(1), div(f(2), add(call("exp", add(size, size)), f(1))))),
-    set("square", mul(x, x)),
+    set("size", abs(given)),
+    // tanh 10 rounds to 1.
+    set("x", atMost(add(size, size), f(20))),
+    ...reduceExp,
+    set("far", sub(f(1), div(f(2), add(mul(add(p, f(1)), power(k)), f(1))))),
+    set("square", mul(given, given)),
     ...polynomial(
       "p",
       square,
       [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 0.133314422036, -0.333332819422],
     ),
-    set("near", add(mul(mul(p, square), x), x)),
-    signed(choose(less(size, f(0.625)), near, far)),
+    set("near", add(mul(mul(p, square), given), given)),
+    choose(f(-0), given, choose(less(size, f(0.625)), near, far)),
   ],
 });
 
