@@ -1,5 +1,4 @@
 // `nnc build`: the model as TypeScript, as a bundled library with its types, and as a program that trains.
-
 import { join, relative } from "node:path";
 import { Command, Option } from "commander";
 import { visible } from "../base/frame.ts";

@@ -1,5 +1,4 @@
 // `nnc explore`: a page that shows a model from its source to its memory, and trains it; served here, or written as one file.
-
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { dirname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";

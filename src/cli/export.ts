@@ -1,5 +1,4 @@
 // `nnc export`: the same model for another engine: a PyTorch program, or ONNX graphs.
-
 import { Command, Option } from "commander";
 import { type Diagnostic, diagnose } from "../base/diagnostic.ts";
 import { exporting } from "../base/diagnostics/export.ts";

@@ -1,5 +1,4 @@
 // `nnc fmt`: model files as they should look.
-
 import { Command } from "commander";
 import { visible } from "../base/frame.ts";
 import { type Cli, exit } from "./cli.ts";

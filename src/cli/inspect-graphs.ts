@@ -1,5 +1,4 @@
 // The graphs that `nnc inspect` can show, and the stages of passes on them.
-
 import { programGraphs } from "../codegen/compile.ts";
 import { schedulePasses } from "../codegen/passes/pipeline.ts";
 import type { Schedule } from "../codegen/schedule.ts";

@@ -1,5 +1,4 @@
 // The page of `nnc explore` as one self-contained file: markup, style, script and model; nothing is fetched, nothing else may run.
-
 import page from "nnc:page";
 import { createHash } from "node:crypto";
 import { graphStyle } from "../inspect/svg.ts";

@@ -1,5 +1,4 @@
 // A training run that leaves a report: the same run, recorded.
-
 import { visible } from "../base/frame.ts";
 import { exitCodes } from "../runtime/driver.ts";
 import type { Io } from "../runtime/io.ts";

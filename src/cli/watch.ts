@@ -1,5 +1,4 @@
 // `--watch`: runs the same command line without it, again after each change of a model file below the model's folder.
-
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, watch } from "node:fs";
 import { dirname } from "node:path";

@@ -148,6 +148,10 @@ export function balance(source: Source, tokens: readonly IToken[]): { tokens: IT
     return type === T.Loss && next === T.LeftParen && startsLoss(i);
   };
 
+  /** Whether a line that might go on in a bracket stands as far left as the line that opens it: a statement like that one. */
+  const isNoDeeper = (token: IToken, { open }: Frame, last: TokenType): boolean =>
+    !isOperator(last) && indentOf(source, token) <= indentOf(source, open);
+
   let isLineStart = false;
   let last: TokenType = T.Semicolon;
   for (let i = 0; i < tokens.length; i++) {
@@ -162,7 +166,7 @@ export function balance(source: Source, tokens: readonly IToken[]): { tokens: IT
       if (startsDeclaration(i, last)) closeDownTo(depthAbove(token), i);
       else if (statementWords.has(type)) closeDownTo(depthOf(T.LeftBrace), i);
       else if (frame.open.tokenType !== T.LeftBrace && frame.breakAt === undefined) {
-        if (startsValue(type) && endsValue(last)) frame.breakAt = i;
+        if (startsValue(type) && (endsValue(last) || isNoDeeper(token, frame, last))) frame.breakAt = i;
       }
     }
     isLineStart = false;

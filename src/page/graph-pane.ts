@@ -1,5 +1,4 @@
 // The graph view: the same picture as `nnc inspect --format svg`, with pan, zoom, fold, and the keyboard along its edges.
-
 import { fewBoxes, fold, foldableCalls } from "../inspect/fold.ts";
 import { foldLines, mostBoxes } from "../inspect/fold-lines.ts";
 import { type GraphView, type ViewNode, viewOf } from "../inspect/graph-view.ts";

@@ -1,5 +1,4 @@
 // The strip at the bottom: train, step, reset, downloads, rate, loss; and the run-time numbers of the model.
-
 import { curvesText, smoothed } from "../inspect/curves.ts";
 import { afterQuiet, byId, download, el } from "./dom.ts";
 import type { Store } from "./store.ts";

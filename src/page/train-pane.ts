@@ -1,5 +1,4 @@
 // The train view: curves, first weights, confusion, and the pad; drawn from what the worker told last.
-
 import { curvesText, smoothed } from "../inspect/curves.ts";
 import { mountPad } from "./digit-pad.ts";
 import { byId, el } from "./dom.ts";
@@ -38,10 +37,11 @@ export function mountTrain(training: Training): void {
     const name = training.held[0]?.results[1]?.[0];
     const isShare = metric.every(({ y }) => y >= 0 && y <= 1);
     accuracy.innerHTML = curvesText([{ points: metric, kind: "held" }], size, isShare ? { low: 0, high: 1 } : {});
-    const data = training.ready?.data ?? "";
-    byId("loss-caption").textContent =
-      `loss of each batch, its mean, and on ${training.ready?.heldRows ?? 0} held-out rows of ${data}`;
-    byId("metric-caption").textContent = name === undefined ? "" : `${name} on held-out rows of ${data}`;
+    const { ready } = training;
+    byId("loss-caption").textContent = ready
+      ? `loss of each batch, its mean, and on ${ready.heldRows} held-out rows of ${ready.data}`
+      : "";
+    byId("metric-caption").textContent = name === undefined ? "" : `${name} on held-out rows of ${ready?.data ?? ""}`;
   };
 
   training.on((kind) => {

@@ -1,5 +1,4 @@
 // What a data or parameter file holds, by the same readers and rules as training: `nnc data info`, `nnc params`.
-
 import { scanCsv } from "./csv.ts";
 import { eachPiece, type Stretch, type Values } from "./elements.ts";
 import { isIdxHead, openIdx } from "./idx.ts";

@@ -22,6 +22,8 @@ describe("one mistake, one message", () => {
     ["an argument of another name, whose result has another shape", ["sum(x, dim=1)"], "type/unknown-argument"],
     ["two sizes that clash, of which either may be meant", ["x[:, 0:3] + x"], "shape/broadcast"],
     ["two sizes that clash, before a layer", ["y = x[:, 0:3] * x", "linear(y, 3) @ linear(x, 8).T"], "shape/broadcast"],
+    ["a bracket that is opened at the end of a line", ["y = tanh(", "z = x + 1", "z + y"], "syntax/unclosed"],
+    ["a list that ends with a comma", ["y = concat([x, x,", "x + 1"], "syntax/unclosed"],
     ["an argument missing in a layer", ["y = linear(x)", "y @ y.T"], "type/missing-argument"],
   ])("%s", (_, lines, code) => {
     expect(mistakes(body(...lines)).map((diagnostic) => diagnostic.code)).toEqual([code]);

@@ -1,5 +1,4 @@
 // Loop language -> lines of JavaScript (which are TypeScript too: bodies need no annotations). Knows no ops, no tiling, no policy.
-
 import type { Dim } from "../../ir/types.ts";
 import type { Buffer, Index, Loop, Place, Procedure, Scalar, Stored } from "../loops.ts";
 

@@ -1,5 +1,4 @@
 // Rules of arithmetic: constants, neutral elements, signs and scales, common factors. Elementwise ops only.
-
 import type { Node, NodeId } from "../../graph.ts";
 import { runOp } from "../../interpret.ts";
 import { full } from "../../ops/layout.ts";
