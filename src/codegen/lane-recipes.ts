@@ -16,6 +16,8 @@ const costs = {
   round: 1.5,
   /** Four numbers that lie apart: four loads, or stores, and as many moves between lanes. */
   apart: 7,
+  /** The same where four such vectors are turned over in registers: two exchanges and a store. */
+  turned: 3,
   /** Folding four lanes into one. */
   across: 8,
   /**
@@ -213,12 +215,13 @@ class CostModel {
       const inLanes = lane !== undefined && (widths.get(lane)?.lanes ?? false);
       const points = part.reduce((k, { axis, segment }) => k * (axis.kind === "parallel" ? segment.results : 1), 1);
       const perRound = points * (isAcross && inLanes ? 4 : 1);
-      const round = costs.round + this.roundCost(body, widths, inLanes ? lane : undefined, isAcross);
+      const round =
+        costs.round + this.roundCost(body, widths, inLanes ? lane : undefined, isAcross, stage.reduce !== undefined);
       total += (share * rounds * round) / perRound;
       const outside = inLanes && !isAcross ? lane : undefined;
       const finish =
         this.roundCost(end, widths, outside, false) +
-        this.roundCost({ operations: 0, reads: [store] }, widths, outside, isAcross) +
+        storeCost(store, widths, outside, isAcross) +
         costs.loop * entries +
         (isAcross && inLanes ? points * costs.across : 0);
       total += (share * results * finish) / points;
@@ -299,32 +302,21 @@ class CostModel {
     return { strides, apart, price: isFar ? costs.conflict : 1 };
   }
 
-  /** Instructions of one round over a tile. */
+  /** Instructions of one round over a tile. `folds`: its results stay in registers from round to round. */
   private roundCost(
     { operations, reads }: Work,
     widths: ReadonlyMap<AxisId, Segment>,
     lane: AxisId | undefined,
     isAcross: boolean,
+    folds = false,
   ): number {
-    const vectorsAlong = (axis: AxisId, segment: Segment): number =>
-      axis === lane ? segment.width / 4 : segment.width;
     let vectors = 1;
-    for (const [axis, segment] of widths) if (!(isAcross && axis === lane)) vectors *= vectorsAlong(axis, segment);
-    let held = vectors + 1;
-    const loads = reads.reduce((sum, read) => {
-      let count = 1;
-      let { price } = read;
-      for (const [axis, segment] of widths) {
-        const isUsed = read.apart.has(axis) || (read.strides.get(axis) ?? 0) !== 0;
-        if (!isUsed) continue;
-        if (axis === lane) price *= read.apart.has(axis) || read.strides.get(axis) !== 1 ? costs.apart : costs.beside;
-        else if (segment.width > 1) price *= distancePrice(read.strides.get(axis) ?? 0);
-        if (!(isAcross && axis === lane)) count *= vectorsAlong(axis, segment);
-      }
-      held += count;
-      return sum + count * price;
-    }, 0);
-    return vectors * operations + loads + costs.spill * Math.max(0, held - registers);
+    for (const [axis, segment] of widths)
+      if (!(isAcross && axis === lane)) vectors *= vectorsAlong(axis, segment, lane);
+    const loads = reads.map((read) => accessCost(read, widths, lane, isAcross));
+    const held = loads.reduce((sum, { count }) => sum + count, vectors + 1);
+    const cost = loads.reduce((sum, { count, price }) => sum + count * price, vectors * operations);
+    return cost + (folds ? costs.spill * Math.max(0, held - registers) : 0);
   }
 
   why(lanes: readonly (AxisId | undefined)[], tiles: ReadonlyMap<AxisId, number>, cost: number): string {
@@ -334,6 +326,42 @@ class CostModel {
     const wide = [...tiles].filter(([, k]) => k > 1).map(([id, k]) => `${nameOf(id)} by ${k}`);
     return `${[`lanes along ${along}`, ...wide].join("; ")}: about ${Math.round(cost)} instructions, one at a time ${Math.round(this.cost([], new Map()))}`;
   }
+}
+
+const vectorsAlong = (axis: AxisId, { width }: Segment, lane: AxisId | undefined): number =>
+  axis === lane ? width / 4 : width;
+
+/** How often a tile reads or writes something, and what that takes each time. */
+function accessCost(
+  { strides, apart, price }: Access,
+  widths: ReadonlyMap<AxisId, Segment>,
+  lane: AxisId | undefined,
+  isAcross: boolean,
+  priceApart = costs.apart,
+): { readonly count: number; readonly price: number } {
+  const cost = { count: 1, price };
+  for (const [axis, segment] of widths) {
+    const stride = strides.get(axis) ?? 0;
+    if (!apart.has(axis) && stride === 0) continue;
+    if (axis === lane) cost.price *= apart.has(axis) || stride !== 1 ? priceApart : costs.beside;
+    else if (segment.width > 1) cost.price *= distancePrice(stride);
+    if (!(isAcross && axis === lane)) cost.count *= vectorsAlong(axis, segment, lane);
+  }
+  return cost;
+}
+
+/** Four numbers of a vector that go to four rows take less where the rows' neighbours are at hand (`whole-stores.ts`). */
+function storeCost(
+  store: Access,
+  widths: ReadonlyMap<AxisId, Segment>,
+  lane: AxisId | undefined,
+  isAcross: boolean,
+): number {
+  const turns = [...widths].some(
+    ([axis, { width }]) => axis !== lane && width % 4 === 0 && store.strides.get(axis) === 1,
+  );
+  const { count, price } = accessCost(store, widths, lane, isAcross, turns ? costs.turned : costs.apart);
+  return count * price;
 }
 
 /** Numbers of a page of memory. */

@@ -56,6 +56,11 @@ export type Scalar =
   | { readonly kind: "splat"; readonly value: Scalar }
   /** Four numbers side by side. */
   | { readonly kind: "pack"; readonly parts: readonly Scalar[] }
+  /**
+   * Of two vectors a b c d and A B C D, in turn one number (a A b B, or c C d D) or two (a b A B, or c d C D): from their first
+   * or their second half.
+   */
+  | { readonly kind: "zip"; readonly of: readonly [Scalar, Scalar]; readonly width: 1 | 2; readonly half: 0 | 1 }
   /** One of four. */
   | { readonly kind: "lane"; readonly of: Scalar; readonly lane: number }
   /** In which order lanes go to the front: those that hold, as they are. Of four conditions. */
@@ -150,6 +155,7 @@ export function lanesOf(scalar: Scalar): 1 | 4 {
   switch (scalar.kind) {
     case "splat":
     case "pack":
+    case "zip":
     case "order":
     case "ordered":
       return 4;
@@ -170,6 +176,8 @@ export function dtypeOf(scalar: Scalar): DType {
       return dtypeOf(scalar.value);
     case "pack":
       return dtypeOf(scalar.parts[0]!);
+    case "zip":
+      return dtypeOf(scalar.of[0]);
     case "lane":
     case "across":
     case "ordered":
@@ -197,6 +205,8 @@ export function partsOf(scalar: Scalar): readonly Scalar[] {
       return [scalar.value];
     case "pack":
       return scalar.parts;
+    case "zip":
+      return scalar.of;
     case "lane":
     case "across":
     case "order":
@@ -220,6 +230,8 @@ export function mapParts(scalar: Scalar, visit: (part: Scalar) => Scalar): Scala
       return { ...scalar, value: visit(scalar.value) };
     case "pack":
       return { ...scalar, parts: scalar.parts.map(visit) };
+    case "zip":
+      return { ...scalar, of: [visit(scalar.of[0]), visit(scalar.of[1])] };
     case "lane":
     case "across":
     case "order":

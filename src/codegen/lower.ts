@@ -23,6 +23,7 @@ import type { Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
 import { shareSubexpressions } from "./share-subexpressions.ts";
 import { stageText } from "./stage-text.ts";
 import { type Inner, TiledLoops } from "./tiled-loops.ts";
+import { storeWhole } from "./whole-stores.ts";
 
 export function lowerToLoops(
   context: LoweringContext,
@@ -65,7 +66,10 @@ class Lowering {
       hosts: [...this.scalars.hosts.values()],
       streams: [...this.scalars.streams.values()],
       ...(this.tiles.part ? { part: this.tiles.part } : {}),
-      body: shareSubexpressions(body, this.scalars.names.taken),
+      body: shareSubexpressions(
+        storeWhole(body, (base) => this.scalars.names.unique(base)),
+        this.scalars.names.taken,
+      ),
       origins: this.kernel.stages.flatMap((s) => s.origins),
     };
   }

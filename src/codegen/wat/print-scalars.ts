@@ -76,6 +76,8 @@ export class ScalarPrinter {
         return this.splat(scalar.value);
       case "pack":
         return this.pack(scalar.parts);
+      case "zip":
+        return this.zip(scalar);
       case "lane":
         return this.lane(this.print(scalar.of), scalar.lane);
       case "across":
@@ -185,6 +187,12 @@ export class ScalarPrinter {
     const { text, dtype } = this.print(value);
     if (dtype === "bool") return { text: wat("i32x4.splat", wat("i32.sub", constant(0), text)), dtype, lanes: 4 };
     return { text: wat(`${dtype}x4.splat`, text), dtype, lanes: 4 };
+  }
+
+  private zip({ of: [a, b], width, half }: Extract<Scalar, { kind: "zip" }>): Typed {
+    const lanes = (width === 1 ? [0, 4, 1, 5] : [0, 1, 4, 5]).map((lane) => lane + 2 * half);
+    const { text, dtype } = this.print(a);
+    return { text: wat(shuffle(lanes), text, this.print(b).text), dtype, lanes: 4 };
   }
 
   private pack(parts: readonly Scalar[]): Typed {
