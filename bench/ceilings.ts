@@ -10,14 +10,11 @@ export interface Ceilings {
 
 const rounds = 200;
 
-export async function ceilings(
-  seconds: number,
-  timed: (work: () => void, seconds: number) => number,
-): Promise<Ceilings> {
-  const peak = async (type: "f32" | "v128"): Promise<number> => {
+export function ceilings(seconds: number, timed: (work: () => void, seconds: number) => number): Ceilings {
+  const peak = (type: "f32" | "v128"): number => {
     const { text, operations } = multiplyAdds(type);
-    const run = instantiate(await assemble(text));
+    const run = instantiate(assemble(text));
     return (operations * rounds) / timed(() => run(rounds), seconds);
   };
-  return { scalar: await peak("f32"), simd: await peak("v128") };
+  return { scalar: peak("f32"), simd: peak("v128") };
 }

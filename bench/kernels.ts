@@ -89,7 +89,7 @@ export async function kernels(quick: boolean, clock: Clock): Promise<KernelResul
   const bestTime = (work: () => void, span: number): number => best(work, span, clocks[clock]);
   const seconds = quick ? 0.2 : 0.8;
   const rows: KernelRow[] = [];
-  let before = await ceilings(seconds, bestTime);
+  let before = ceilings(seconds, bestTime);
   for (const { name: target, options, dense, threads } of targets) {
     if (dense || threads) continue;
     for (const { name, model, rows: batch, program, operations, neighbour } of cases) {
@@ -97,7 +97,7 @@ export async function kernels(quick: boolean, clock: Clock): Promise<KernelResul
       const trainer = library.create();
       for (const input of Object.values(trainer.inputs)) fill(input);
       const speed = operations / bestTime(() => trainer[program](batch), seconds);
-      const after = await ceilings(seconds, bestTime);
+      const after = ceilings(seconds, bestTime);
       const beside = { scalar: Math.max(before.scalar, after.scalar), simd: Math.max(before.simd, after.simd) };
       rows.push({ target, name, speed, ceilings: beside, ...(neighbour === undefined ? {} : { neighbour }) });
       before = after;

@@ -14,8 +14,8 @@ const milliseconds = 150;
  * Counts from the moment that it is told on, and prints how far it came. What it counts is what kernels do: two threads of one core
  * share what multiplies and adds vectors, and would do twice as much of anything else.
  */
-const busyProgram = async (): Promise<string> => {
-  const bytes = Buffer.from(await assemble(multiplyAdds("v128").text)).toString("base64");
+const busyProgram = (): string => {
+  const bytes = Buffer.from(assemble(multiplyAdds("v128").text)).toString("base64");
   return `
 const { run } = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from("${bytes}", "base64"))).exports;
 for (const warm = Date.now() + ${milliseconds}; Date.now() < warm; ) run(20);
@@ -33,7 +33,7 @@ process.stdin.once("data", (text) => {
 
 /** The work of two processes at once by that of one alone: 2 at best. The median of a few tries. */
 export async function probe(): Promise<number> {
-  const busy = await busyProgram();
+  const busy = busyProgram();
   const tries: number[] = [];
   for (let k = 0; k < 5; k++) {
     const [alone] = await counts(busy, 1);

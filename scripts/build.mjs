@@ -1,5 +1,5 @@
 // Bundles the CLI into dist/: one small entry, and chunks that are loaded when a command first needs them.
-// Packages that few commands need (ts-morph, esbuild, wabt) stay packages.
+// Packages that few commands need (ts-morph, esbuild) stay packages.
 import { chmod } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -19,7 +19,7 @@ await build({
   format: "esm",
   platform: "node",
   target: "node20",
-  external: ["ts-morph", "esbuild", "wabt"],
+  external: ["ts-morph", "esbuild"],
   // chevrotain 11 and commander are read faster as part of the bundle. commander is CommonJS and asks for node's modules by require.
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   minifyWhitespace: true,

@@ -23,6 +23,7 @@ const identities = "test/proof/identities.test.ts";
 const numbers = "test/base/random.test.ts";
 const threads = "test/codegen/threads.test.ts";
 const forms = "test/codegen/loop-forms.test.ts";
+const assembler = "test/codegen/assemble.test.ts";
 
 const mutant = (name, file, from, to, ...tests) => ({ name, file: `src/${file}`, from, to, tests });
 
@@ -602,5 +603,28 @@ export const mutants = [
     '"  tell(words, error);",',
     "",
     threads,
+  ),
+
+  // Bytes of WebAssembly.
+  mutant(
+    "assembler: 64 in one byte",
+    "codegen/wat/bytes.ts",
+    "for (; rest < -64 || rest > 63; rest >>= 7)",
+    "for (; rest < -64 || rest > 64; rest >>= 7)",
+    assembler,
+  ),
+  mutant(
+    "assembler: less than for at most",
+    "codegen/wat/opcodes.ts",
+    '"eq ne lt gt le ge"',
+    '"eq ne le gt lt ge"',
+    assembler,
+  ),
+  mutant(
+    "assembler: a branch of an if leaves one block too few",
+    "codegen/wat/assemble-code.ts",
+    "        this.enter(undefined);\n",
+    "        pending.push(end);\n",
+    assembler,
   ),
 ];

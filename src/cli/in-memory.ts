@@ -28,6 +28,6 @@ export async function loadLibrary(unit: Unit): Promise<Library> {
   const { manifest, create }: Emitted = await import(url);
   const library = unit.threads ? { manifest, create, url } : { manifest, create };
   if (unit.target === "ts") return library;
-  const wasm = new WebAssembly.Module(await assemble(watText(unit)));
+  const wasm = new WebAssembly.Module(assemble(watText(unit)));
   return { ...library, create: (options = {}) => create({ ...options, wasm }) };
 }

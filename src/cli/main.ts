@@ -152,7 +152,7 @@ function failed(error: unknown, format: Format, cli: Cli): number {
     const help = "Keep the index of `gather` or `pick` in range: clip(i, 0, n - 1).";
     return failed(new UserError("data/value", error.message, help), format, cli);
   }
-  // What engines say where there is no room left; assemblers hide it in errors of their own.
+  // What engines say where there is no room left.
   if (error instanceof Error && /out of memory|allocation failed/i.test(error.message)) {
     const help = "Close other programs, or take a smaller model or a smaller --batch.";
     return failed(new UserError("train/memory", "this machine has no memory left for that", help), format, cli);

@@ -35,7 +35,7 @@ export async function outputsOf(
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const { weights } = options;
   const unit = compile(weights ? inferenceOnly(module) : module, compileOptions(options));
-  const kernels = unit.target === "wasm" ? await assemble(watText(unit)) : undefined;
+  const kernels = unit.target === "wasm" ? assemble(watText(unit)) : undefined;
   const isBeside = kernels !== undefined && options.wasm === "file";
   const emitted = emitModule(unit, true, kernels && !isBeside ? { wasm: kernels } : {});
   const doc = weights ? withWeights(emitted, unit.manifest, weights) : emitted;

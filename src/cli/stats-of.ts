@@ -87,7 +87,7 @@ export async function measureUnit(model: string, unit: Unit, measured: Measured 
 }
 
 async function emittedSizes(unit: Unit): Promise<Stats["emitted"]> {
-  const kernels: { readonly wasm?: Uint8Array } = unit.target === "wasm" ? { wasm: await assemble(watText(unit)) } : {};
+  const kernels: { readonly wasm?: Uint8Array } = unit.target === "wasm" ? { wasm: assemble(watText(unit)) } : {};
   const text = printPlain(emitModule(unit, true, kernels), true);
   const { transform } = await import("esbuild");
   const { code } = await transform(text, { loader: "ts", minify: true, format: "esm" });
@@ -115,7 +115,7 @@ export async function profileUnit(unit: Unit, path: string, options: ProfileOpti
     ...(options.dataDir === undefined ? [] : [`--data-dir=${options.dataDir}`]),
     ...(options.batch === undefined ? [] : [`--batch=${options.batch}`]),
   ];
-  const wasm = unit.target === "wasm" ? await assemble(watTextApart(unit)) : undefined;
+  const wasm = unit.target === "wasm" ? assemble(watTextApart(unit)) : undefined;
   const text = profiledText(unit, wasm);
   const library = (await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`)) as Library & {
     readonly profile: Profile;
@@ -127,7 +127,7 @@ export async function profileUnit(unit: Unit, path: string, options: ProfileOpti
   milliseconds.fill(0);
   calls.fill(0);
   for (let step = 0; step < options.steps; step++) run.next();
-  const ceiling = measureCeiling(() => performance.now(), await arithmeticOf(unit.target));
+  const ceiling = measureCeiling(() => performance.now(), arithmeticOf(unit.target));
   const kernels = kernelCosts(unit, shownProgram(unit)).map(({ flops, bytes }, k): KernelTime => {
     const each = milliseconds[k]! / calls[k]!;
     return { milliseconds: each, share: leastTime(ceiling, flops, bytes) / each };
@@ -136,10 +136,10 @@ export async function profileUnit(unit: Unit, path: string, options: ProfileOpti
 }
 
 /** What a kernel of the target may do at best, one round after the other. */
-async function arithmeticOf(target: Unit["target"]): Promise<Trial | undefined> {
+function arithmeticOf(target: Unit["target"]): Trial | undefined {
   if (target === "ts") return undefined;
   const { text, operations } = multiplyAdds("v128");
-  const run = instantiate(await assemble(text));
+  const run = instantiate(assemble(text));
   const rounds = 200;
   return { operations: operations * rounds, run: () => run(rounds) };
 }

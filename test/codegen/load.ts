@@ -7,13 +7,13 @@ import { watText } from "../../src/codegen/wat/module.ts";
 import type { Library } from "../../src/runtime/library.ts";
 
 /** The library as plain JavaScript. */
-export async function libraryText(unit: Unit): Promise<string> {
-  const options = unit.target === "wasm" ? { wasm: await assemble(watText(unit)) } : {};
+export function libraryText(unit: Unit): string {
+  const options = unit.target === "wasm" ? { wasm: assemble(watText(unit)) } : {};
   return printPlain(emitModule(unit, false, options), false);
 }
 
 export async function loadUnit(unit: Unit): Promise<Library> {
-  const text = await libraryText(unit);
+  const text = libraryText(unit);
   const module: unknown = await import(
     /* @vite-ignore */ `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`
   );

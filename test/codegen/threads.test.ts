@@ -30,7 +30,7 @@ interface Loaded {
 }
 
 async function load(module: Module, options: Omit<CompileOptions, "target"> = { threads: true }): Promise<Loaded> {
-  const text = await libraryText(compile(module, { target: "wasm", ...options }));
+  const text = libraryText(compile(module, { target: "wasm", ...options }));
   const url = `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`;
   const { create, manifest } = (await import(/* @vite-ignore */ url)) as Loaded;
   return { url, manifest, create };

@@ -1,14 +1,13 @@
 // The functions of the WebAssembly target beside float64: how far off they are, in units of the last place of f32.
 import { assemble } from "../../src/codegen/wat/assemble.ts";
-import type { MathFunction } from "../../src/codegen/wat/forms.ts";
-import { mathFunctions } from "../../src/codegen/wat/math.ts";
-import { randomFunctions } from "../../src/codegen/wat/random.ts";
+import { functionsFor } from "../../src/codegen/wat/functions.ts";
 import { erf, sigmoid, softplus } from "../../src/ir/math.ts";
 
 // Not among the types of this project, which holds neither a browser's nor a server's.
 const { WebAssembly } = globalThis as unknown as {
   WebAssembly: {
-    instantiate: (bytes: Uint8Array) => Promise<{ instance: { exports: Record<string, unknown> } }>;
+    Memory: new (pages: { initial: number }) => { readonly buffer: ArrayBuffer };
+    instantiate: (bytes: Uint8Array, imports: object) => Promise<{ instance: { exports: Record<string, unknown> } }>;
   };
 };
 
@@ -27,15 +26,16 @@ export const truths: ReadonlyMap<string, (x: number) => number> = new Map([
   ["rsqrt", (x: number) => 1 / Math.sqrt(x)],
 ]);
 
-/** A module made of these functions and of the text after them. */
-export async function moduleOf(
-  functions: ReadonlyMap<string, MathFunction>,
+/** Two pages, and a module made of these functions and of the text after them. */
+async function moduleOf(
+  names: Iterable<string>,
   text: string,
-): Promise<Record<string, unknown>> {
-  const wat = [...functions.values()].map((fn) => fn.wat).join("\n");
-  const bytes = await assemble(`(module\n${wat}\n${text})`);
-  const { instance } = await WebAssembly.instantiate(bytes);
-  return instance.exports;
+): Promise<{ readonly buffer: ArrayBuffer; readonly exports: Record<string, unknown> }> {
+  const wat = [...functionsFor(names).values()].join("\n");
+  const bytes = assemble(`(module (import "env" "memory" (memory 2))\n${wat}\n${text})`);
+  const memory = new WebAssembly.Memory({ initial: 2 });
+  const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
+  return { buffer: memory.buffer, exports: instance.exports };
 }
 
 const chunk = 1 << 14;
@@ -50,8 +50,7 @@ export async function loadMath(): Promise<Apply> {
     (v128.store offset=65536 (local.get $i) (call $${name} (v128.load (local.get $i))))
     (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 16))) (i32.const ${4 * chunk})))))`,
   );
-  const exports = await moduleOf(mathFunctions, `(memory (export "memory") 2)\n${loops.join("\n")}`);
-  const { buffer } = exports["memory"] as { buffer: ArrayBuffer };
+  const { buffer, exports } = await moduleOf(truths.keys(), loops.join("\n"));
   const given = new Float32Array(buffer, 0, chunk);
   const made = new Float32Array(buffer, 65536, chunk);
   return (name, xs) => {
@@ -68,8 +67,9 @@ export async function loadMath(): Promise<Apply> {
 
 /** `uniform` and `normal` of one index after another. */
 export async function loadRandom(): Promise<Record<"uniform" | "normal", (a: number, b: number, i: number) => number>> {
-  const exported = ["uniform", "normal"].map((name) => `(export "${name}" (func $${name}))`);
-  const exports = await moduleOf(new Map(randomFunctions), exported.join("\n"));
+  const names = ["uniform", "normal"];
+  const exported = names.map((name) => `(export "${name}" (func $${name}))`);
+  const { exports } = await moduleOf(names, exported.join("\n"));
   return exports as Awaited<ReturnType<typeof loadRandom>>;
 }
 

@@ -119,7 +119,7 @@ async function machine(
   );
   const imports = functions.filter((f) => f.startsWith("(import"));
   const rest = functions.filter((f) => !f.startsWith("(import"));
-  const bytes = await assemble(
+  const bytes = assemble(
     `(module ${imports.join("\n")} (import "env" "memory" (memory 1)) ${rest.join("\n")} ${text})`,
   );
   const memory = new WebAssembly.Memory({ initial: 2 });

@@ -46,7 +46,6 @@ const allowed = [
   "picomatch",
   "tinyglobby",
   "ts-morph",
-  "wabt",
 ];
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);

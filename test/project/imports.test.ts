@@ -32,7 +32,7 @@ const packages = new Map<string, readonly RegExp[]>([
   ["base", []],
   ["ir", []],
   ["dsl", [/^chevrotain$/]],
-  ["codegen", [/^ts-morph$/, /^esbuild$/, /^wabt$/, /^nnc:(helpers|runtime)$/]],
+  ["codegen", [/^ts-morph$/, /^esbuild$/, /^nnc:(helpers|runtime)$/]],
   ["inspect", [/^@dagrejs\/dagre$/]],
   ["export", [/^@bufbuild\/protobuf\/wire$/]],
   ["runtime", []],

@@ -5,7 +5,7 @@ import { type CompileOptions, compile as compileUnit } from "../../src/codegen/c
 import { lanePasses, schedulePasses } from "../../src/codegen/passes/pipeline.ts";
 import { emitModule } from "../../src/codegen/ts/emit.ts";
 import { printPlain } from "../../src/codegen/ts/plain.ts";
-import { loadAssembler } from "../../src/codegen/wat/assemble.ts";
+import { assemble } from "../../src/codegen/wat/assemble.ts";
 import { watText } from "../../src/codegen/wat/module.ts";
 import { Builder, type NodeId, type Update } from "../../src/ir/graph.ts";
 import { type Interpretation, interpret } from "../../src/ir/interpret.ts";
@@ -150,8 +150,6 @@ export function emitted(module: Module, rows: number, steps: number, way: Way = 
   const names = [...module.outputs, ...module.slots.map(({ name }) => name)];
   return new Map([["loss", [loss]] as const, ...names.map((name) => [name, Array.from(trainer.read(name))] as const)]);
 }
-
-const assemble = await loadAssembler();
 
 /** The printed module, run without leaving a module in memory for good. */
 function load(module: Module, options: Partial<CompileOptions>): Pick<Library, "create"> {

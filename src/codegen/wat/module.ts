@@ -45,6 +45,8 @@ function printModule(unit: Unit, apart: boolean): string {
       "(module",
       `  ;; ${plainText(unit.manifest.model)}: the kernels of a training program, compiled by nnc.`,
       `  ;; ${unit.plan.bytes} bytes of arena from 0, then ${memory.scalarCount} scalars as f64.`,
+      // Before the imports: those have types too, and types are numbered as they come.
+      ...(team === undefined ? [] : ["  (type $program (func (param i32 i32 i32)))"]),
       `  (import "env" "memory" (memory ${memory.pages} ${memory.pages}${isShared}))`,
       ...imports.map((text) => `  ${text}`),
       ...(team === undefined ? [] : teamHead(unit)),
@@ -66,7 +68,6 @@ function printModule(unit: Unit, apart: boolean): string {
 /** Whether a thread may sleep while it waits, and what workers may be called to. */
 const teamHead = ({ programs }: Unit): string[] => [
   '  (import "env" "sleeps" (global $sleeps i32))',
-  "  (type $program (func (param i32 i32 i32)))",
   `  (table $programs funcref (elem${programs.map(({ name }) => ` ${sharedName(name)}`).join("")}))`,
 ];
 
