@@ -608,21 +608,21 @@ export const mutants = [
   // Bytes of WebAssembly.
   mutant(
     "assembler: 64 in one byte",
-    "codegen/wat/bytes.ts",
+    "codegen/wat/assembler/bytes.ts",
     "for (; rest < -64 || rest > 63; rest >>= 7)",
     "for (; rest < -64 || rest > 64; rest >>= 7)",
     assembler,
   ),
   mutant(
     "assembler: less than for at most",
-    "codegen/wat/opcodes.ts",
+    "codegen/wat/assembler/opcodes.ts",
     '"eq ne lt gt le ge"',
     '"eq ne le gt lt ge"',
     assembler,
   ),
   mutant(
     "assembler: a branch of an if leaves one block too few",
-    "codegen/wat/assemble-code.ts",
+    "codegen/wat/assembler/code.ts",
     "        this.enter(undefined);\n",
     "        pending.push(end);\n",
     assembler,

@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assemble } from "../../src/codegen/wat/assemble.ts";
+import { type Immediate, instructions } from "../../src/codegen/wat/assembler/opcodes.ts";
 import { numeral } from "../../src/codegen/wat/forms.ts";
 import { floatText } from "../../src/codegen/wat/instructions.ts";
-import { type Immediate, instructions } from "../../src/codegen/wat/opcodes.ts";
 import { wabtBytes } from "./wabt.ts";
 
 const { WebAssembly } = globalThis as unknown as {

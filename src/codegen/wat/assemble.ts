@@ -1,10 +1,10 @@
 // WebAssembly text -> bytes: of the text that this compiler prints. Instructions are folded, and what they name stands before them,
 // but for the functions of a table. Where the text is wrong the compiler is, so that it throws.
 import { runsVectors } from "../../base/vectors.ts";
-import { CodeAssembler, end, typeCode } from "./assemble-code.ts";
-import { Bytes } from "./bytes.ts";
-import { Names } from "./names.ts";
-import { TextReader } from "./read-text.ts";
+import { Bytes } from "./assembler/bytes.ts";
+import { CodeAssembler, end, typeCode } from "./assembler/code.ts";
+import { Names } from "./assembler/names.ts";
+import { TextReader } from "./assembler/read-text.ts";
 
 /** Of no browser, so not among the types. */
 declare const WebAssembly: { readonly Module: new (bytes: Uint8Array) => object; validate(bytes: Uint8Array): boolean };
