@@ -30,7 +30,7 @@ const costs = {
   /** One that lies on another page than its neighbour. */
   far: 1.25,
   /** A load whose neighbours of the rounds before and after compete for the same places of the cache. */
-  conflict: 2,
+  conflict: 1.75,
   /** The head and tail of a loop. */
   loop: 4,
   /** A vector that finds no register waits on the stack. */
