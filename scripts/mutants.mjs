@@ -24,6 +24,8 @@ const numbers = "test/base/random.test.ts";
 const threads = "test/codegen/threads.test.ts";
 const forms = "test/codegen/loop-forms.test.ts";
 const assembler = "test/codegen/assemble.test.ts";
+const wholeStores = "test/codegen/whole-stores.test.ts";
+const watPrint = "test/codegen/wat-print.test.ts";
 
 const mutant = (name, file, from, to, ...tests) => ({ name, file: `src/${file}`, from, to, tests });
 
@@ -603,6 +605,29 @@ export const mutants = [
     '"  tell(words, error);",',
     "",
     threads,
+  ),
+
+  // Vectors turned over before they are stored.
+  mutant(
+    "whole stores: a read in between is not seen",
+    "codegen/whole-stores.ts",
+    "if (block.slice(places[0], last).some((loop) => mayRead(loop, buffer))) return [...block];",
+    "",
+    wholeStores,
+  ),
+  mutant(
+    "whole stores: rows of different steps are taken for neighbours",
+    "codegen/whole-stores.ts",
+    "index.rows, index.terms, steps]",
+    "index.rows, index.terms]",
+    wholeStores,
+  ),
+  mutant(
+    "whole stores: the second half of the vectors is the first",
+    "codegen/wat/print-scalars.ts",
+    "lane + 2 * half",
+    "lane",
+    watPrint,
   ),
 
   // Bytes of WebAssembly.

@@ -445,6 +445,17 @@ describe("lanes", () => {
     expect([...m.u8("n").subarray(0, 9)]).toEqual([1, 1, 1, 1, 0, 1, 1, 0, 1]);
   });
 
+  it("of two vectors take turns, by one and by two, from each half", async () => {
+    const two = [0, 4].map((at4) => load("i", at(index(at4)), "i32", 4)) as [Scalar, Scalar];
+    const turns = ([1, 2] as const).flatMap((width) => ([0, 1] as const).map((half) => ({ width, half })));
+    const m = await machine(
+      turns.map(({ width, half }, k) => store("w", at(index(4 * k)), { kind: "zip", of: two, width, half }, 4)),
+    );
+    m.i32("i").set([0, 1, 2, 3, 10, 11, 12, 13]);
+    m.run(1);
+    expect([...m.i32("w").subarray(0, 16)]).toEqual([0, 10, 1, 11, 2, 12, 3, 13, 0, 1, 10, 11, 2, 3, 12, 13]);
+  });
+
   it("nested choices keep their operands apart", async () => {
     const i = (e: number): Scalar => load("i", at(index(e)), "i32");
     const m = await machine([
