@@ -85,6 +85,9 @@ const cases: readonly Case[] = [
   windows(5, 7, windows(4, 8).name),
 ];
 
+/** Which pages of memory an arena gets is the system's luck: about one in fourteen takes 1.5 times as long, for as long as it lives. */
+const arenas = 3;
+
 export async function kernels(quick: boolean, clock: Clock): Promise<KernelResult> {
   const bestTime = (work: () => void, span: number): number => best(work, span, clocks[clock]);
   const seconds = quick ? 0.2 : 0.8;
@@ -94,9 +97,12 @@ export async function kernels(quick: boolean, clock: Clock): Promise<KernelResul
     if (dense || threads) continue;
     for (const { name, model, rows: batch, program, operations, neighbour } of cases) {
       const library = await loadLibrary(compile(moduleFromText(model), { ...options, batch }));
-      const trainer = library.create();
-      for (const input of Object.values(trainer.inputs)) fill(input);
-      const speed = operations / bestTime(() => trainer[program](batch), seconds);
+      const times = Array.from({ length: arenas }, () => {
+        const trainer = library.create();
+        for (const input of Object.values(trainer.inputs)) fill(input);
+        return bestTime(() => trainer[program](batch), seconds / 2);
+      });
+      const speed = operations / Math.min(...times);
       const after = ceilings(seconds, bestTime);
       const beside = { scalar: Math.max(before.scalar, after.scalar), simd: Math.max(before.simd, after.simd) };
       rows.push({ target, name, speed, ceilings: beside, ...(neighbour === undefined ? {} : { neighbour }) });
