@@ -87,13 +87,12 @@ function turned(block: readonly Loop[], columns: readonly Column[], name: (base:
   return block.flatMap((loop, k) => (k === last ? [...pairs, ...whole] : stores.has(loop) ? [] : [loop]));
 }
 
-/** Whether a statement may look at a buffer, or may be more than one statement. */
+/** Whether a statement may look at a buffer, change a variable, or be more than one statement. */
 function mayRead(loop: Loop, buffer: string): boolean {
   const reads = (scalar: Scalar): boolean =>
     (scalar.kind === "load" && scalar.buffer === buffer) || partsOf(scalar).some(reads);
   switch (loop.kind) {
     case "let":
-    case "assign":
       return reads(loop.value);
     case "store":
       return reads(loop.value) || loop.at.computed.some((c) => reads(c.value));

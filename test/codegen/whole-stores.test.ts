@@ -97,7 +97,7 @@ describe("four vectors whose lanes go to four rows", () => {
     expect(stores((outer.body[0] as typeof loop).body)).toBe(4);
   });
 
-  it("stay as they are where something reads the buffer in between, or where there is a loop", () => {
+  it("stay as they are where something reads the buffer or changes a vector in between, or where there is a loop", () => {
     const block = columns(four, rows);
     const read: Loop = {
       kind: "let",
@@ -106,10 +106,12 @@ describe("four vectors whose lanes go to four rows", () => {
       mutable: false,
     };
     const other: Loop = { ...read, value: { kind: "load", buffer: "y", at: place(0), dtype: "f32" } };
+    const assign: Loop = { kind: "assign", name: "v0", value: vector([7, 7, 7, 7]) };
     const loop: Loop = { kind: "if", condition: { kind: "num", value: 1, dtype: "bool" }, body: [read] };
     for (const [between, left] of [
       [read, 16],
       [loop, 16],
+      [assign, 16],
       [other, 4],
     ] as const)
       expect(stores(turned([...block.slice(0, 8), between, ...block.slice(8)]))).toBe(left);
