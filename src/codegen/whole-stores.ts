@@ -1,6 +1,6 @@
 // Loops -> loops: four vectors whose lanes go to four rows, number by number, are turned over in registers and stored row by row.
 // Contract: exact. Before: sixteen stores of one number each. After: eight exchanges between vectors and four stores.
-// Stays true: what is stored where; nothing reads the buffer in between.
+// Stays true: what is stored where; nothing reads the buffer in between, and no block stores to one place twice.
 import { type Loop, partsOf, type Scalar, variableOf } from "./loops.ts";
 
 type Store = Extract<Loop, { kind: "store" }>;
