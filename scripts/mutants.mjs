@@ -23,6 +23,7 @@ const identities = "test/proof/identities.test.ts";
 const numbers = "test/base/random.test.ts";
 const threads = "test/codegen/threads.test.ts";
 const forms = "test/codegen/loop-forms.test.ts";
+const masks = "test/codegen/masks.test.ts";
 const assembler = "test/codegen/assemble.test.ts";
 const wholeStores = "test/codegen/whole-stores.test.ts";
 const watPrint = "test/codegen/wat-print.test.ts";
@@ -471,6 +472,59 @@ export const mutants = [
   ),
   mutant("lanes that hold stay where they are", "codegen/wat/orders.ts", "(lanes[k] ?? 0)", "k", forms),
   mutant("relu asks the other side", "ir/passes/masks.ts", '["ge", 1],', '["ge", 0],', rules),
+  // Masks.
+  mutant(
+    "a band is a block short",
+    "codegen/passes/skip-masked.ts",
+    "(to + block - 1) / block",
+    "(to - 1) / block",
+    masks,
+  ),
+  mutant(
+    "a band begins a block late",
+    "codegen/passes/skip-masked.ts",
+    "(from - block + 1) / block",
+    "(from + 1) / block",
+    masks,
+  ),
+  mutant(
+    "the last reader of a masked value decides what is made of it",
+    "codegen/passes/skip-masked.ts",
+    "known === undefined ? wanted : together(known, wanted)",
+    "known === undefined ? wanted : known",
+    masks,
+  ),
+  mutant(
+    "a masked value is read under another shape",
+    "codegen/passes/skip-masked.ts",
+    'owner === id && blocks ? blocks : "all"',
+    'blocks ?? "all"',
+    masks,
+  ),
+  mutant(
+    "a sum of masked terms leaves out what is not its identity",
+    "codegen/passes/skip-masked.ts",
+    "terms.beyond === identityOf(reduce.op, reduce.dtype)",
+    "terms.beyond <= 0",
+    masks,
+  ),
+  mutant("tiles lie across blocks", "codegen/bands.ts", "block % width === 0 ||", "width > 0 ||", masks),
+  mutant("rows are bounded as columns are", "codegen/bands.ts", "isRows ? turned(band) : band", "band", masks),
+  mutant(
+    "a band does not end where its axis does",
+    "codegen/bands.ts",
+    "(whole) => whole < last + block * (to + 1)",
+    "() => false",
+    masks,
+  ),
+  mutant(
+    "a masked factor adds where it should multiply",
+    "codegen/diagonals.ts",
+    'case "and":\n    case "mul":',
+    'case "and":\n    case "add":\n    case "mul":',
+    masks,
+  ),
+  mutant("what is not true is false beyond", "codegen/diagonals.ts", "      [0, 1],\n", "", masks),
   // Fusion.
   mutant(
     "epilogues of values with several readers",

@@ -1,4 +1,5 @@
 // `nnc inspect --explain-schedule`: how each kernel's loops run and where each value lies, with the reasons. Text only.
+import { bandText } from "../codegen/bands.ts";
 import type { Unit } from "../codegen/compile.ts";
 import type { PlacedStage, Recipe, Schedule, Value } from "../codegen/schedule.ts";
 import type { AxisId } from "../ir/stage.ts";
@@ -9,7 +10,8 @@ type Compiled = Unit["programs"][number];
 export const scheduleText = (program: Compiled): string => {
   const { schedule, procedures, recipes } = program;
   const kernels = schedule.kernels.map(({ stages, shared }, k) => {
-    const lines = [...loopLines(stages[0]!, shared, recipes[k]!), ...stages.flatMap((s) => listLines(schedule, s))];
+    const skips = stages.flatMap((s) => [...listLines(schedule, s), ...bandLines(s)]);
+    const lines = [...loopLines(stages[0]!, shared, recipes[k]!), ...new Set(skips)];
     return [procedures[k]!.name, ...lines, `why: ${recipes[k]!.why}`].join("\n  ");
   });
   const layouts = layoutLines(schedule);
@@ -40,6 +42,11 @@ function listLines(schedule: Schedule, stage: PlacedStage): string[] {
   return [
     `${nameOf(stage.sparse.axis)} runs over the list ${schedule.values[stage.sparse.list]!.name}: zeros are skipped`,
   ];
+}
+
+function bandLines(stage: PlacedStage): string[] {
+  const band = bandText(stage);
+  return band === undefined ? [] : [`visits ${band}: a mask rules out the others`];
 }
 
 /** Values that do not lie row-major as in their types. */

@@ -67,19 +67,19 @@ function ceilDivide(a: Index, b: number): Scalar {
   return { kind: "call", fn: "div", dtype: "i32", args: [sum, { kind: "num", value: b, dtype: "i32" }] };
 }
 
-const isConstant = (s: Scalar): number | undefined =>
+export const constantOf = (s: Scalar): number | undefined =>
   s.kind === "index" && s.index.rows === 0 && s.index.terms.length === 0 ? s.index.const : undefined;
 
 export function maxOf(a: Scalar, b: Scalar): Scalar {
-  const x = isConstant(a);
-  const y = isConstant(b);
+  const x = constantOf(a);
+  const y = constantOf(b);
   if (x !== undefined && y !== undefined) return indexScalar(constantIndex(Math.max(x, y)));
   return { kind: "call", fn: "max", dtype: "i32", args: [a, b] };
 }
 
 export function minOf(a: Scalar, b: Scalar): Scalar {
-  const x = isConstant(a);
-  const y = isConstant(b);
+  const x = constantOf(a);
+  const y = constantOf(b);
   if (x !== undefined && y !== undefined) return indexScalar(constantIndex(Math.min(x, y)));
   return { kind: "call", fn: "min", dtype: "i32", args: [a, b] };
 }

@@ -71,8 +71,9 @@ export function kernelKey(context: LoweringContext, kernel: Kernel): KernelKey {
     const filter = s.filter
       ? `${value(s.filter.counts)}${value(s.filter.beside.value)}${expr(s.filter.beside.body)}`
       : "";
+    const band = s.band ? `${s.band.rows},${s.band.columns},${s.band.from},${s.band.to}` : "";
     const out = `${value(s.out.value)}[${s.out.at.map(place).join(";")}]${s.out.mode}`;
-    return [axes, fold, body, epilogue, list, filter, out].join("|");
+    return [axes, fold, body, epilogue, list, filter, band, out].join("|");
   };
   return { text: `${kernel.shared} ${kernel.stages.map(stage).join(" / ")}`, values, streams };
 }

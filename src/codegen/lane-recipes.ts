@@ -3,6 +3,7 @@
 import type { Affine, Axis, AxisId, Expr, Guard, ValueId } from "../ir/stage.ts";
 import { isAffine } from "../ir/stage.ts";
 import { type Dim, dimAt, isStatic } from "../ir/types.ts";
+import { fitsBlocks, shareOf } from "./bands.ts";
 import { conflicts } from "./cache.ts";
 import { costOfFn, exprsOf, visitExpr } from "./expr.ts";
 import { stridesOfValue } from "./lower-context.ts";
@@ -69,7 +70,7 @@ export function* laneRecipes(schedule: Schedule, kernel: Kernel, caps: Caps, bat
   const ids = tileable(kernel, lead);
   const tiled = lead.axes.filter((a) => ids.includes(a.id));
   for (const lanes of model.laneChoices()) {
-    for (const tiles of tilesFor(tiled, lanes[0], caps.accumulators, batch, mayOverhang(kernel))) {
+    for (const tiles of tilesFor(kernel, tiled, lanes[0], caps.accumulators, batch)) {
       const cost = model.cost(lanes, tiles);
       yield { tiles, lanes, cost, why: model.why(lanes, tiles, cost) };
     }
@@ -78,18 +79,20 @@ export function* laneRecipes(schedule: Schedule, kernel: Kernel, caps: Caps, bat
 
 /** One or two tiled axes, at most `accumulators` vectors at a time, and at least half of what the extents allow. */
 function tilesFor(
+  kernel: Kernel,
   axes: readonly Axis[],
   lane: AxisId | undefined,
   accumulators: number,
   batch: number,
-  overhang: boolean,
 ): ReadonlyMap<AxisId, number>[] {
+  const overhang = mayOverhang(kernel);
   const vectors = (axis: Axis, width: number): number => (axis.id === lane ? width / 4 : width);
   const widths = (axis: Axis): number[] => {
     const size = dimAt(axis.extent, batch);
     const fitting = (axis.id === lane ? [4, 8, 16, 32] : [1, 2, 3, 4, 6, 8]).filter((w) => w <= size);
     const hangsOver = overhang && axis.id === lane && isStatic(axis.extent) && size > 4 && size % 4 !== 0;
-    return hangsOver ? [...fitting, 4 * Math.ceil(size / 4)] : fitting;
+    const all = hangsOver ? [...fitting, 4 * Math.ceil(size / 4)] : fitting;
+    return all.filter((w) => fitsBlocks(kernel.stages, axis.id, w));
   };
   const choices: { readonly tiles: Map<AxisId, number>; readonly size: number }[] = [{ tiles: new Map(), size: 1 }];
   for (const [i, a] of axes.entries()) {
@@ -197,9 +200,10 @@ class CostModel {
   private stageCost(stage: PlacedStage, lane: AxisId | undefined, tiles: ReadonlyMap<AxisId, number>): number {
     const rounds = stage.axes.reduce(
       (k, a) => k * dimAt(a.extent, this.batch) * (a.id === stage.sparse?.axis ? density : 1),
-      1,
+      shareOf(stage),
     );
-    const results = stage.axes.reduce((k, a) => (a.kind === "reduce" ? k : k * dimAt(a.extent, this.batch)), 1);
+    const kept = stage.axes.filter((a) => a.kind !== "reduce");
+    const results = kept.reduce((k, a) => k * dimAt(a.extent, this.batch), shareOf({ ...stage, axes: kept }));
     // An inner loop is entered once in each round of those around it.
     const folded = stage.axes.filter((a) => a.kind === "reduce").map((a) => dimAt(a.extent, this.batch));
     const entries = folded.reduce(({ sum, outer }, extent) => ({ sum: sum + outer, outer: outer * extent }), {

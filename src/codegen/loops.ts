@@ -48,8 +48,8 @@ export type Scalar =
   | { readonly kind: "var"; readonly name: string; readonly dtype: DType; readonly lanes?: 4 }
   | { readonly kind: "index"; readonly index: Index }
   | { readonly kind: "size"; readonly dim: Dim }
-  /** The part of a size that whole tiles cover. */
-  | { readonly kind: "whole"; readonly of: Dim; readonly tile: number }
+  /** The part of a size that whole tiles cover. Not of less than 0. */
+  | { readonly kind: "whole"; readonly of: Index; readonly tile: number }
   /** With lanes: four neighbours, the first at `at`. */
   | { readonly kind: "load"; readonly buffer: string; readonly at: Place; readonly dtype: DType; readonly lanes?: 4 }
   /** One number in all four lanes. */
@@ -254,6 +254,7 @@ export function mapIndexes(loop: Loop, visit: (index: Index) => Index): Loop {
   const scalar = (s: Scalar): Scalar => {
     const inner = mapParts(s, scalar);
     if (inner.kind === "index") return { ...inner, index: visit(inner.index) };
+    if (inner.kind === "whole") return { ...inner, of: visit(inner.of) };
     return inner.kind === "load" ? { ...inner, at: { ...inner.at, index: visit(inner.at.index) } } : inner;
   };
   const place = (p: Place): Place => ({ ...mapPlace(p, scalar), index: visit(p.index) });

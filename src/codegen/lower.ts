@@ -112,9 +112,9 @@ class Lowering {
     const axes = this.kernel.stages[0]!.axes;
     const id = this.recipe.order?.[depth];
     const axis = id === undefined ? axes[depth]! : axes.find((a) => a.id === id)!;
-    return this.tiles.over(axis, this.recipe.lanes?.[0] === axis.id, points, (wide) =>
-      this.sharedLoops(depth + 1, wide),
-    );
+    const inner: Inner = (wide) => this.sharedLoops(depth + 1, wide);
+    const stage = this.kernel.stages[0]!;
+    return this.tiles.over(axis, this.recipe.lanes?.[0] === axis.id, points, inner, { stage });
   }
 
   /**
@@ -147,7 +147,7 @@ class Lowering {
       const [axis, ...inner] = parallel;
       if (axis && axis.id === stage.sparse?.axis)
         return overList(this.scalars, stage.sparse, at[0]!, overParallel(inner, at));
-      if (axis) return this.tiles.over(axis, axis.id === lanes, at, (wide) => overParallel(inner, wide));
+      if (axis) return this.tiles.over(axis, axis.id === lanes, at, (wide) => overParallel(inner, wide), { stage });
       return stage.reduce ? this.reduction(stage, folded, across, at) : this.elements(stage, folded, at);
     };
     return overParallel(
@@ -220,7 +220,7 @@ class Lowering {
     for (const axis of folded.toReversed()) {
       const inBlocks = axis === folded[0] && axis !== across && this.isLongSum(stage, folded);
       const within = inBlocks ? this.inBlocks(inner, sums) : inner;
-      if (axis === across) inner = (into) => this.acrossLanes(axis, () => within(into));
+      if (axis === across) inner = (into) => this.acrossLanes(stage, axis, points[0]!, () => within(into));
       else if (axis.id === stage.sparse?.axis)
         inner = (into) => overList(this.scalars, stage.sparse!, points[0]!, within(into));
       else {
@@ -231,8 +231,10 @@ class Lowering {
             .map(({ guard }) => this.bounds(guard, axis.id, points[0]!));
           const from = clip.reduce<Scalar>((a, c) => maxOf(a, c.from), indexScalar(constantIndex(0)));
           const to = clip.reduce<Scalar>((a, c) => minOf(a, c.to), indexScalar(dimIndex(axis.extent)));
-          const loop: Extract<Loop, { kind: "for" }> = { kind: "for", variable, from, to, step: 1, body: within(into) };
-          return to.kind === "index" ? [loop] : this.tiles.withEnd(loop);
+          const ends = this.tiles.visited(stage, axis.id, points[0]!, { from, to });
+          const body = this.tiles.inside(axis.id, () => within(into));
+          const loop: Extract<Loop, { kind: "for" }> = { kind: "for", variable, ...ends, step: 1, body };
+          return ends.to.kind === "index" ? [loop] : this.tiles.withEnd(loop);
         };
       }
     }
@@ -265,9 +267,9 @@ class Lowering {
   }
 
   /** A folded axis along the lanes: four sums side by side, and one of the elements that are left. */
-  private acrossLanes(axis: Axis, inner: () => Loop[]): Loop[] {
+  private acrossLanes(stage: PlacedStage, axis: Axis, point: Point, inner: () => Loop[]): Loop[] {
     const extent = axis.extent;
-    const loops = this.tiles.over(axis, true, [new Map()], inner, true);
+    const loops = this.tiles.over(axis, true, [point], inner, { folds: true, stage });
     // Elements of a static rest come one by one: they go into one accumulator.
     if (isStatic(extent) && extent % 4 > 1) {
       const rest = loops.at(-1) as Extract<Loop, { kind: "for" }>;

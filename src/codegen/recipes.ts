@@ -1,6 +1,7 @@
 // Recipes: how each kernel's loops are tiled, by a small cost model. Data beside the kernel; nothing here changes what is computed.
 import type { AxisId } from "../ir/stage.ts";
 import { dimAt, isStatic } from "../ir/types.ts";
+import { fitsBlocks } from "./bands.ts";
 import { chooseLanes } from "./lane-recipes.ts";
 import { loopOrder } from "./loop-order.ts";
 import type { Caps, Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
@@ -25,7 +26,7 @@ function chooseTiles(kernel: Kernel, caps: Caps, batch: number): Recipe {
 
   let best = { tiles: new Map<AxisId, number>(), cost: Number.POSITIVE_INFINITY };
   const extents = new Map(axes.map((id) => [id, dimAt(lead.axes.find((a) => a.id === id)!.extent, batch)]));
-  for (const tiles of candidates(extents, caps.accumulators)) {
+  for (const tiles of candidates(kernel, extents, caps.accumulators)) {
     const cost = costOfTiles(lead, axes, loads, tiles, batch);
     if (cost < best.cost) best = { tiles, cost };
   }
@@ -35,10 +36,16 @@ function chooseTiles(kernel: Kernel, caps: Caps, batch: number): Recipe {
 }
 
 /** One or two tiled axes, at most `accumulators` results at a time. */
-function* candidates(extents: ReadonlyMap<AxisId, number>, accumulators: number): Generator<Map<AxisId, number>> {
+function* candidates(
+  { stages }: Kernel,
+  extents: ReadonlyMap<AxisId, number>,
+  accumulators: number,
+): Generator<Map<AxisId, number>> {
   yield new Map();
   const widths = (axis: AxisId): number[] =>
-    [2, 3, 4, 5, 6, 7, 8, 9, 10].filter((w) => w <= Math.min(extents.get(axis)!, accumulators));
+    [2, 3, 4, 5, 6, 7, 8, 9, 10].filter(
+      (w) => w <= Math.min(extents.get(axis)!, accumulators) && fitsBlocks(stages, axis, w),
+    );
   for (const a of extents.keys()) {
     for (const x of widths(a)) {
       yield new Map([[a, x]]);

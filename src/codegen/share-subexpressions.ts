@@ -58,6 +58,8 @@ function renameIn(scalar: Scalar, renames: ReadonlyMap<string, string>): Scalar 
       return { ...renamed, name: renames.get(renamed.name) ?? renamed.name };
     case "index":
       return { ...renamed, index: index(renamed.index) };
+    case "whole":
+      return { ...renamed, of: index(renamed.of) };
     case "load":
       return { ...renamed, at: { ...renamed.at, index: index(renamed.at.index) } };
     default:
@@ -119,6 +121,8 @@ function isFixed(scalar: Scalar, changes: Changes): boolean {
       return !changes.variables.has(scalar.name);
     case "index":
       return fixedIndex(scalar.index);
+    case "whole":
+      return fixedIndex(scalar.of);
     case "load":
       return !changes.buffers.has(scalar.buffer) && fixedIndex(scalar.at.index);
     default:
@@ -221,6 +225,7 @@ class Epochs {
 const isShareable = (s: Scalar): boolean =>
   s.kind === "load" ||
   (s.kind === "splat" && isShareable(s.value)) ||
+  (s.kind === "pack" && s.parts.some(isShareable)) ||
   (s.kind === "call" && (costOfFn(s.fn) >= 4 || (s.fn === "where" && s.args.some((a) => a.kind === "load"))));
 
 const keys = new WeakMap<Scalar, string>();
@@ -266,6 +271,7 @@ const indexKey = (index: Index): string =>
 const nameFor = (s: Scalar): string => {
   if (s.kind === "load") return s.buffer;
   if (s.kind === "splat") return nameFor(s.value);
+  if (s.kind === "pack") return nameFor(s.parts[0]!);
   if (s.kind !== "call") return "value";
   const load = s.args.find((a) => a.kind === "load");
   return s.fn === "where" && load?.kind === "load" ? load.buffer : s.fn;

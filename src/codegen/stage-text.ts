@@ -1,6 +1,7 @@
 // A stage as one line of mathematics: `logits[n, j] = sum over k of x[n, k] * weights[k, j] + bias[j]`.
 import { type Affine, type AxisId, type Expr, isAffine, type ScalarFn } from "../ir/stage.ts";
 import { type Dim, dimText } from "../ir/types.ts";
+import { bandText } from "./bands.ts";
 import type { PlacedStage, Schedule } from "./schedule.ts";
 
 const infix = new Map<ScalarFn, { readonly sign: string; readonly level: number }>([
@@ -66,7 +67,9 @@ export function stageText(schedule: Schedule, stage: PlacedStage): string {
   if (stage.filter)
     return `${element(stage.out.value, stage.out.at)} = all ${folded.join(", ")} where ${text(stage.body, 0)}`;
   const right = stage.reduce ? (stage.epilogue ? text(stage.epilogue, 0) : reduction) : text(stage.body, 0);
-  return `${element(stage.out.value, stage.out.at)} ${stage.out.mode === "add" ? "+=" : "="} ${right}`;
+  const band = bandText(stage);
+  const visited = band === undefined ? "" : `  for ${band}`;
+  return `${element(stage.out.value, stage.out.at)} ${stage.out.mode === "add" ? "+=" : "="} ${right}${visited}`;
 }
 
 function placeText(place: Affine, names: ReadonlyMap<AxisId, string>): string {

@@ -1,8 +1,9 @@
 // One axis as loops: rounds over whole tiles, then over what fills the lanes, then over the rest; a thread's part of it, and vectors
 // that hang over its end. Knows no stages: what a round does is asked for.
-import type { Axis, AxisId } from "../ir/stage.ts";
+import { type Axis, type AxisId, at } from "../ir/stage.ts";
 import { isStatic } from "../ir/types.ts";
-import { minOf } from "./bounds.ts";
+import { type Banded, boundOf, type Ends, withinBlocks } from "./bands.ts";
+import { constantOf, minOf } from "./bounds.ts";
 import { substituteIndex } from "./indexes.ts";
 import { constantIndex, dimIndex, indexScalar, type Loop, mapIndexes, type Part, type Scalar } from "./loops.ts";
 import type { KernelScalars, Point } from "./lower-scalars.ts";
@@ -11,12 +12,17 @@ import type { Recipe } from "./schedule.ts";
 /** What one round of a loop does at the points it is given. */
 export type Inner = (points: readonly Point[]) => Loop[];
 
+export interface Rules {
+  /** What they do adds up, so that no round may stand without its loop. */
+  readonly folds?: boolean;
+  /** Whose points they visit, where those are not all. */
+  readonly stage?: Banded;
+}
+
 type For = Extract<Loop, { kind: "for" }>;
 
 /** A part of an axis that is gone through in rounds of one width. */
-interface Stretch {
-  readonly from: Scalar;
-  readonly to: Scalar;
+interface Stretch extends Ends {
   readonly width: number;
   readonly inLanes: boolean;
   /** Where the axis ends, if the only round hangs over its end. */
@@ -28,6 +34,8 @@ export class TiledLoops {
   readonly part: Part | undefined;
   private readonly scalars: KernelScalars;
   private readonly recipe: Recipe;
+  /** The axes of the loops around the one that is being made. */
+  private readonly entered = new Set<AxisId>();
 
   constructor(scalars: KernelScalars, recipe: Recipe, axes: readonly Axis[]) {
     this.scalars = scalars;
@@ -44,11 +52,28 @@ export class TiledLoops {
     return Math.max(this.recipe.tiles.get(axis) ?? 1, inLanes ? 4 : 1);
   }
 
-  /** Loops over an axis. `folds`: what they do adds up, so that no round may stand without its loop. */
-  over(axis: Axis, inLanes: boolean, points: readonly Point[], inner: Inner, folds = false): Loop[] {
+  /** What is made within a loop over an axis. */
+  inside<T>(axis: AxisId, make: () => T): T {
+    this.entered.add(axis);
+    const made = make();
+    this.entered.delete(axis);
+    return made;
+  }
+
+  /** What a stage visits of a stretch of an axis, where loops around it are at a point. */
+  visited<S extends Ends>(stage: Banded, axis: AxisId, point: Point, stretch: S): S {
+    const bound = boundOf(stage, axis);
+    if (!bound || !this.entered.has(bound.by.id)) return stretch;
+    return { ...stretch, ...withinBlocks(this.scalars.index(at(bound.by.id), point), bound, stretch) };
+  }
+
+  /** Loops over an axis. */
+  over(axis: Axis, inLanes: boolean, points: readonly Point[], inner: Inner, { folds, stage }: Rules = {}): Loop[] {
     const part = axis.id === this.recipe.part ? this.part : undefined;
-    const make = (stretch: Stretch): Loop[] =>
-      this.rounds(axis.id, stretch, points, inner, part === undefined && !folds);
+    const make = (whole: Stretch): Loop[] => {
+      const stretch = stage ? this.visited(stage, axis.id, points[0]!, whole) : whole;
+      return this.rounds(axis.id, stretch, points, inner, part === undefined && !folds);
+    };
     const [start, last] = part ? partEnds(part) : [indexScalar(constantIndex(0)), undefined];
     const within = (end: Scalar): Scalar => (last ? minOf(end, last) : end);
     const tile = this.tileOf(axis.id, inLanes);
@@ -93,7 +118,12 @@ export class TiledLoops {
       if (width > 1) {
         const ending = width === widths[0] ? "Whole" : "Fours";
         const name = this.scalars.names.unique(`${this.scalars.variables.get(id)!}${ending}`);
-        loops.push({ kind: "let", name, mutable: false, value: within({ kind: "whole", of: extent, tile: width }) });
+        loops.push({
+          kind: "let",
+          name,
+          mutable: false,
+          value: within({ kind: "whole", of: dimIndex(extent), tile: width }),
+        });
         to = { kind: "var", name, dtype: "i32" };
       }
       loops.push(...make({ from, to, width, inLanes: inLanes && width > 1 }));
@@ -111,14 +141,15 @@ export class TiledLoops {
     const wide = width === 1 ? points : points.flatMap((p) => offsets.map((d) => new Map([...p, [id, d]])));
     const isAlone = mayStandAlone && roundsOnce(stretch);
     // What a round without a loop declares stands beside what loops before it may have hoisted.
-    const make = (): Loop[] => (isAlone ? names.fresh(() => inner(wide)) : names.scoped(() => inner(wide)));
+    const round = (): Loop[] => this.inside(id, () => inner(wide));
+    const make = (): Loop[] => (isAlone ? names.fresh(round) : names.scoped(round));
     const body = inLanes ? this.scalars.inLanes(id, make, end) : make();
     if (isAlone) {
-      const value = constantIndex(literal(from)!);
+      const value = constantIndex(constantOf(from)!);
       return body.map((loop) => mapIndexes(loop, (index) => substituteIndex(index, variable, value)));
     }
     const loop: For = { kind: "for", variable, from, to, step: width, body };
-    return to.kind === "call" ? this.withEnd(loop) : [loop];
+    return to.kind === "index" || to.kind === "var" ? [loop] : this.withEnd(loop);
   }
 
   /** A bound that takes work is computed once, before the loop. */
@@ -131,14 +162,9 @@ export class TiledLoops {
   }
 }
 
-const literal = (scalar: Scalar): number | undefined =>
-  scalar.kind === "index" && scalar.index.rows === 0 && scalar.index.terms.length === 0
-    ? scalar.index.const
-    : undefined;
-
 /** Whether a loop would have one round only. */
 function roundsOnce({ from, to, width }: Stretch): boolean {
-  const [first, end] = [literal(from), literal(to)];
+  const [first, end] = [constantOf(from), constantOf(to)];
   return first !== undefined && end !== undefined && end > first && end <= first + width;
 }
 

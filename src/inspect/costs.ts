@@ -1,10 +1,11 @@
 // What a program costs, kernel by kernel: arithmetic and bytes, counted from stages and buffers at the largest batch.
+import { shareOf } from "../codegen/bands.ts";
 import type { Unit } from "../codegen/compile.ts";
 import { visitExpr } from "../codegen/expr.ts";
 import { bytesOf } from "../codegen/plan.ts";
 import type { PlacedStage } from "../codegen/schedule.ts";
 import type { Origin } from "../ir/graph.ts";
-import type { Expr } from "../ir/stage.ts";
+import type { Axis, Expr } from "../ir/stage.ts";
 import { dimAt } from "../ir/types.ts";
 
 export interface KernelCost {
@@ -39,11 +40,13 @@ export function kernelCosts(unit: Unit, program: UnitProgram): KernelCost[] {
   });
 }
 
-function flopsOf({ axes, reduce, body, epilogue }: PlacedStage, batch: number): number {
-  const count = (parallelOnly: boolean): number =>
-    axes.reduce((n, axis) => (parallelOnly && axis.kind !== "parallel" ? n : n * dimAt(axis.extent, batch)), 1);
+function flopsOf(stage: PlacedStage, batch: number): number {
+  const { axes, reduce, body, epilogue } = stage;
+  const count = (visited: readonly Axis[]): number =>
+    visited.reduce((n, axis) => n * dimAt(axis.extent, batch), shareOf({ ...stage, axes: visited }));
   const each = operationsOf(body) + (reduce ? 1 : 0);
-  return count(false) * each + (epilogue ? count(true) * operationsOf(epilogue) : 0);
+  const results = axes.filter((axis) => axis.kind === "parallel");
+  return Math.round(count(axes) * each + (epilogue ? count(results) * operationsOf(epilogue) : 0));
 }
 
 function operationsOf(expr: Expr): number {

@@ -103,6 +103,14 @@ export type Expr =
       readonly key?: string;
     };
 
+/** Blocks of a plane of two axes: those whose `columns` lie `from` to `to` blocks after their `rows`; absent: no end on that side. */
+export interface Band {
+  readonly rows: AxisId;
+  readonly columns: AxisId;
+  readonly from?: number;
+  readonly to?: number;
+}
+
 export type ReduceOp = "add" | "mul" | "min" | "max" | "argmax" | "argmin";
 
 export interface Stage {
@@ -123,6 +131,8 @@ export interface Stage {
    * the other, what `beside` makes of them to its value at the same places, and how many to `counts`. Made by scheduling.
    */
   readonly filter?: { readonly counts: ValueId; readonly beside: { readonly value: ValueId; readonly body: Expr } };
+  /** Only these points are visited: what lies beyond is known, or nobody asks for it. Made by scheduling. */
+  readonly band?: Band;
   /** For argmax and argmin, `index` is what is kept of the winner; the first wins a tie. */
   readonly reduce?: { readonly op: ReduceOp; readonly dtype: DType; readonly index?: Expr };
   readonly body: Expr;

@@ -2,7 +2,15 @@
 // with four, against plain JavaScript.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Buffer, Index, Loop, Place, Procedure, Scalar } from "../../src/codegen/loops.ts";
+import {
+  type Buffer,
+  dimIndex,
+  type Index,
+  type Loop,
+  type Place,
+  type Procedure,
+  type Scalar,
+} from "../../src/codegen/loops.ts";
 import { assemble } from "../../src/codegen/wat/assemble.ts";
 import { functionsFor } from "../../src/codegen/wat/functions.ts";
 import { type Binding, printLoops } from "../../src/codegen/wat/print-loops.ts";
@@ -488,7 +496,7 @@ describe("statements", () => {
 
   it("loops over N rows, over the whole tiles of them, and over none", async () => {
     const rows: Scalar = whole({ const: 0, rows: 1, terms: [] });
-    const tiles: Scalar = { kind: "whole", of: { perRow: 2 }, tile: 3 };
+    const tiles: Scalar = { kind: "whole", of: dimIndex({ perRow: 2 }), tile: 3 };
     const count = (place: number): Loop => store("w", at(index(place)), num(1, "i32"), 1, true);
     const m = await machine([
       loop("r", 0, rows, 1, [count(0)]),

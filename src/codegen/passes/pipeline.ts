@@ -8,6 +8,7 @@ import { groupLoops } from "./group.ts";
 import { inlineMaps, inlineViews } from "./inline.ts";
 import { nameValues } from "./names.ts";
 import { orderReductions } from "./order-reductions.ts";
+import { skipMasked } from "./skip-masked.ts";
 import { sparsify } from "./sparsify.ts";
 
 interface PassRecord {
@@ -79,6 +80,12 @@ export const schedulePasses: readonly SchedulePass[] = [
     contract: "rounding",
     summary: "runs stages that meet at the same rows or elements in one loop nest",
     run: (schedule) => groupLoops(schedule),
+  },
+  {
+    name: "skip-masked",
+    contract: "rounding",
+    summary: "leaves out what masks make 0: sums run, and values are made, on one side of a diagonal",
+    run: (schedule) => skipMasked(schedule),
   },
   {
     name: "name-values",

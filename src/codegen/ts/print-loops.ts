@@ -143,8 +143,10 @@ export function print(scalar: Scalar, buffers: ReadonlyMap<string, Buffer>): Pie
       return typeof scalar.dim === "number" || scalar.dim.perRow === 1
         ? atom(dimText(scalar.dim))
         : { text: dimText(scalar.dim), level: 12 };
-    case "whole":
-      return { text: `${dimText(scalar.of)} - ${wrap(atomOrProduct(scalar.of), 12)} % ${scalar.tile}`, level: 11 };
+    case "whole": {
+      const size = index(scalar.of);
+      return { text: `${wrap(size, 11)} - ${wrap(size, 13)} % ${scalar.tile}`, level: 11 };
+    }
     case "load": {
       const buffer = buffers.get(scalar.buffer)!;
       const text = `${views[buffer.storage]}[${address(scalar.buffer, scalar.at, buffers)}]`;
@@ -156,11 +158,6 @@ export function print(scalar: Scalar, buffers: ReadonlyMap<string, Buffer>): Pie
       throw new Error(`the TypeScript target has no lanes, so no ${scalar.kind}`);
   }
 }
-
-const atomOrProduct = (dim: Dim): Piece => ({
-  text: dimText(dim),
-  level: typeof dim === "number" || dim.perRow === 1 ? 20 : 11,
-});
 
 function number(value: number, dtype: string): Piece {
   if (dtype === "bool") return atom(value === 0 ? "false" : "true");

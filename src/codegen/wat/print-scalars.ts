@@ -66,7 +66,7 @@ export class ScalarPrinter {
       case "size":
         return { text: wat("f32.convert_i32_s", this.dim(scalar.dim)), dtype: "f32", lanes: 1 };
       case "whole": {
-        const size = this.dim(scalar.of);
+        const size = this.indexText(scalar.of);
         const rest = wat("i32.rem_u", size, constant(scalar.tile));
         return { text: wat("i32.sub", size, rest), dtype: "i32", lanes: 1 };
       }
