@@ -23,6 +23,7 @@ const identities = "test/proof/identities.test.ts";
 const numbers = "test/base/random.test.ts";
 const threads = "test/codegen/threads.test.ts";
 const forms = "test/codegen/loop-forms.test.ts";
+const bands = "test/codegen/bands.test.ts";
 const masks = "test/codegen/masks.test.ts";
 const assembler = "test/codegen/assemble.test.ts";
 const wholeStores = "test/codegen/whole-stores.test.ts";
@@ -509,7 +510,7 @@ export const mutants = [
     masks,
   ),
   mutant("tiles lie across blocks", "codegen/bands.ts", "block % width === 0 ||", "width > 0 ||", masks),
-  mutant("rows are bounded as columns are", "codegen/bands.ts", "isRows ? turned(band) : band", "band", masks),
+  mutant("rows are bounded as columns are", "codegen/bands.ts", "isRows ? turned(band) : band", "band", bands),
   mutant(
     "a band does not end where its axis does",
     "codegen/bands.ts",
