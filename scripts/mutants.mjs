@@ -496,13 +496,6 @@ export const mutants = [
     masks,
   ),
   mutant(
-    "a masked value is read under another shape",
-    "codegen/passes/skip-masked.ts",
-    'owner === id && blocks ? blocks : "all"',
-    'blocks ?? "all"',
-    masks,
-  ),
-  mutant(
     "a sum of masked terms leaves out what is not its identity",
     "codegen/passes/skip-masked.ts",
     "terms.beyond === identityOf(reduce.op, reduce.dtype)",
