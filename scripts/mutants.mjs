@@ -473,6 +473,20 @@ export const mutants = [
   ),
   mutant("lanes that hold stay where they are", "codegen/wat/orders.ts", "(lanes[k] ?? 0)", "k", forms),
   mutant("relu asks the other side", "ir/passes/masks.ts", '["ge", 1],', '["ge", 0],', rules),
+  mutant(
+    "rows are finished with what the first of them left in variables",
+    "codegen/lower-scalars.ts",
+    "this.made.clear();\n    const made = make();",
+    "const made = make();",
+    forms,
+  ),
+  mutant(
+    "sums overwrite the parameter that their end reads",
+    "codegen/row-by-row.ts",
+    'schedule.values[lead.out.value]!.home.kind !== "temp"',
+    "false",
+    forms,
+  ),
   // Masks.
   mutant(
     "a band is a block short",

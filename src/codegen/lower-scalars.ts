@@ -124,6 +124,17 @@ export class KernelScalars {
     return `${id}@${offsets.map(([axis, offset]) => `${axis}:${offset}`).join(",")}`;
   }
 
+  /** What `make` makes stands in a loop of another variable over an axis: there, and behind it, values are read from memory. */
+  along<T>(axis: AxisId, variable: string, make: () => T): T {
+    const outer = this.variables.get(axis)!;
+    this.variables.set(axis, variable);
+    this.made.clear();
+    const made = make();
+    this.made.clear();
+    this.variables.set(axis, outer);
+    return made;
+  }
+
   /** An axis as a number. */
   axis(axis: AxisId): Scalar {
     return indexScalar({ ...constantIndex(0), terms: [{ variable: this.variables.get(axis)!, mul: 1 }] });

@@ -1,5 +1,5 @@
 // Kernel + recipe -> loops: stages at the points of a tile, accumulators, values shared by a tile. Knows no ops and prints nothing.
-import type { Axis, AxisId, Guard, ReduceOp } from "../ir/stage.ts";
+import { type Axis, type AxisId, at, type Guard, type ReduceOp, type ValueId } from "../ir/stage.ts";
 import { type DType, dimAt, isStatic } from "../ir/types.ts";
 import { clip, clippable, identityOf, maxOf, minOf } from "./bounds.ts";
 import { axisOf } from "./expr.ts";
@@ -19,6 +19,7 @@ import {
 import { type LoweringContext, stridesOfValue } from "./lower-context.ts";
 import { makeList, overList, transposeList } from "./lower-lists.ts";
 import { KernelScalars, type Point } from "./lower-scalars.ts";
+import { type RowByRow, rowByRow, rowsPerRound, storesLast } from "./row-by-row.ts";
 import type { Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
 import { shareSubexpressions } from "./share-subexpressions.ts";
 import { stageText } from "./stage-text.ts";
@@ -44,6 +45,7 @@ class Lowering {
   private readonly sumsInF32: boolean;
   private readonly scalars: KernelScalars;
   private readonly tiles: TiledLoops;
+  private readonly apart: RowByRow | undefined;
 
   constructor(context: LoweringContext, kernel: Kernel, recipe: Recipe) {
     this.schedule = context.schedule;
@@ -54,6 +56,8 @@ class Lowering {
     this.sumsInF32 = context.sumsInF32;
     this.scalars = new KernelScalars(context, kernel);
     this.tiles = new TiledLoops(this.scalars, recipe, kernel.stages[0]!.axes);
+    const isStored = (value: ValueId): boolean => !this.scalars.locals.has(value);
+    this.apart = rowByRow(context.schedule, kernel, recipe, context.batch, isStored);
   }
 
   run(name: string): Omit<Procedure, "key"> {
@@ -105,16 +109,37 @@ class Lowering {
 
   /** Loops over the shared axes from `depth` on, each tiled as the recipe says: a main loop and, where needed, tails. */
   private sharedLoops(depth: number, points: readonly Point[]): Loop[] {
-    if (depth === this.kernel.shared) {
-      const inOrder = this.lanesInside(points);
-      return this.kernel.stages.flatMap((stage, i) => this.stage(stage, i, inOrder));
-    }
+    if (depth === this.kernel.shared) return this.tile(this.lanesInside(points));
     const axes = this.kernel.stages[0]!.axes;
     const id = this.recipe.order?.[depth];
     const axis = id === undefined ? axes[depth]! : axes.find((a) => a.id === id)!;
     const inner: Inner = (wide) => this.sharedLoops(depth + 1, wide);
     const stage = this.kernel.stages[0]!;
     return this.tiles.over(axis, this.recipe.lanes?.[0] === axis.id, points, inner, { stage });
+  }
+
+  /** All stages at the points of one tile. */
+  private tile(points: readonly Point[]): Loop[] {
+    const all = (stages: readonly PlacedStage[], at: readonly Point[]): Loop[] =>
+      stages.flatMap((stage, i) => this.stage(stage, i, at));
+    const { apart } = this;
+    const offset = (point: Point): number => (apart && point.get(apart.axis)) ?? 0;
+    const vectors = points.filter((point) => offset(point) === 0).length;
+    if (!apart || vectors === points.length) return all(this.kernel.stages, points);
+    const height = points.length / vectors;
+    const step = rowsPerRound(height, vectors);
+    const before = all(apart.before, points);
+    const from = this.scalars.index(at(apart.axis), points[0]!);
+    const to = addIndex(from, constantIndex(height));
+    const { names } = this.scalars;
+    const rows = names.scoped((): Loop => {
+      const variable = names.unique("row");
+      const round = points.filter((point) => offset(point) < step);
+      const made = this.scalars.along(apart.axis, variable, () => all(apart.rows, round));
+      const body = storesLast(made, (base) => names.unique(base));
+      return { kind: "for", variable, from: indexScalar(from), to: indexScalar(to), step, body };
+    });
+    return [...before, rows, ...all(apart.after, points)];
   }
 
   /**

@@ -1,6 +1,7 @@
 // Forms of loops that only some shapes and data reach, against the plain TypeScript of the same model.
 import { describe, expect, it } from "vitest";
 import { type CompileOptions, compile } from "../../src/codegen/compile.ts";
+import type { Loop } from "../../src/codegen/loops.ts";
 import type { Module } from "../../src/ir/module.ts";
 import type { Trainer, TypedArray } from "../../src/runtime/library.ts";
 import { compile as compileText } from "../dsl/compile.ts";
@@ -158,6 +159,60 @@ describe("lists of non-zeros", () => {
       const dense = await trained(module, { target, without: new Set(["sparsify"]) }, feed);
       expectClose(await trained(module, { target }, feed), dense, 2e-5);
     }
+  });
+});
+
+describe("long functions of a tile's sums", () => {
+  /** Rounds over the rows of a tile, in all programs. */
+  const roundsIn = (module: Module): number => {
+    const steps: number[] = [];
+    const visit = (loops: readonly Loop[]): void => {
+      for (const loop of loops) {
+        if (loop.kind === "for" && loop.variable.startsWith("row")) steps.push(loop.step);
+        if (loop.kind === "for" || loop.kind === "if") visit(loop.body);
+      }
+    };
+    for (const { procedures } of compile(module, { target: "wasm" }).programs)
+      for (const p of procedures) visit(p.body);
+    return steps.length;
+  };
+  const net = (activation: string, inputs: number, width: number, update = "p - 0.1 * g"): Module =>
+    compileText(`
+optimizer own(p, g) {
+  p <- ${update}
+}
+model net(x: [N, ${inputs}]) -> [N, 5] {
+  param w: [${inputs}, ${width}] = randn() / 3
+  param b: [${width}] = randn()
+  param v: [${width}, 5] = randn() / 3
+  h = x @ w + b
+  ${activation} @ v
+}
+loss(out, y: [N, 5]) = mse(out, y)
+train { batch = 16; optimizer = own() }`);
+
+  it.each([
+    ["the sum itself", "tanh(h)"],
+    ["a value that is kept", "gelu_tanh(h)"],
+    ["two values that are kept", "(sigmoid(h) * tanh(h) + erf(h))"],
+    ["one that is made of others", "softplus(h)"],
+  ])("of %s are computed row by row, whatever the sizes", async (_, activation) => {
+    for (const [inputs, width] of [
+      [9, 16],
+      [12, 24],
+      [33, 13],
+      [8, 7],
+      [5, 40],
+    ] as const)
+      await expectSameOnTargets(net(activation, inputs, width));
+    expect(roundsIn(net(activation, 9, 16))).toBeGreaterThan(0);
+  });
+
+  it("are computed at once where the sum would overwrite what they read", async () => {
+    const module = net("h", 16, 32, "p - tanh(p) * tanh(g)");
+    expect(kernelsOf(module, { target: "wasm" }).some((name) => /^matmul_.*(tanh|sub)/.test(name))).toBe(true);
+    expect(roundsIn(module)).toBe(0);
+    await expectSameOnTargets(module);
   });
 });
 
