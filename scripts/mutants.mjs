@@ -487,6 +487,7 @@ export const mutants = [
     "false",
     forms,
   ),
+  mutant("of two vectors of a sum one counts", "codegen/lower.ts", "sides.reduce(fold)", "sides[0]", forms),
   // Masks.
   mutant(
     "a band is a block short",

@@ -1,6 +1,6 @@
 // Kernel + recipe -> loops: stages at the points of a tile, accumulators, values shared by a tile. Knows no ops and prints nothing.
 import { type Axis, type AxisId, at, type Guard, type ReduceOp, type ValueId } from "../ir/stage.ts";
-import { type DType, dimAt, isStatic } from "../ir/types.ts";
+import { type DType, dimAt } from "../ir/types.ts";
 import { clip, clippable, identityOf, maxOf, minOf } from "./bounds.ts";
 import { axisOf } from "./expr.ts";
 import { addIndex, negate, scaleIndex } from "./indexes.ts";
@@ -19,7 +19,7 @@ import {
 import { type LoweringContext, stridesOfValue } from "./lower-context.ts";
 import { makeList, overList, transposeList } from "./lower-lists.ts";
 import { KernelScalars, type Point } from "./lower-scalars.ts";
-import { type RowByRow, rowByRow, rowsPerRound, storesLast } from "./row-by-row.ts";
+import { isLong, type RowByRow, rowByRow, rowsPerRound, storesLast } from "./row-by-row.ts";
 import type { Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
 import { shareSubexpressions } from "./share-subexpressions.ts";
 import { stageText } from "./stage-text.ts";
@@ -183,7 +183,9 @@ class Lowering {
 
   /** Where nothing is folded: the body at each point. */
   private elements(stage: PlacedStage, scans: readonly Axis[], points: readonly Point[]): Loop[] {
-    const make = (): Loop[] => points.flatMap((p) => this.finish(stage, p, this.scalars.scalar(stage.body, p)));
+    const all = (): Loop[] => points.flatMap((p) => this.finish(stage, p, this.scalars.scalar(stage.body, p)));
+    const isBySide = this.scalars.lanes !== undefined && points.length > 1 && isLong(stage.body);
+    const make = (): Loop[] => (isBySide ? storesLast(all(), (base) => this.scalars.names.unique(base)) : all());
     return scans.reduceRight<Inner>((inner, a) => () => this.tiles.over(a, false, points, inner), make)(points);
   }
 
@@ -211,23 +213,26 @@ class Lowering {
         dtype: name === "at" ? "i32" : dtype,
         ...(this.scalars.lanes === undefined ? {} : { lanes: 4 }),
       }));
+    const vectors = across ? Math.max(1, (this.recipe.tiles.get(across.id) ?? 4) / 4) : 0;
     const sums = (name: string): Sums => ({
       one: named(name),
-      four: across ? named(`${name}Lanes`).map((v): Variable => ({ ...v, lanes: 4 })) : [],
+      four: Array.from({ length: vectors }, () => named(`${name}Lanes`).map((v): Variable => ({ ...v, lanes: 4 }))),
     });
     const total = sums(base);
     const winners = index ? named("at") : [];
     const declare = [
-      ...[...total.one, ...total.four].map((v) => declaration(v, identityOf(op, dtype))),
+      ...variablesOf(total).map((v) => declaration(v, identityOf(op, dtype))),
       ...winners.map((v) => declaration(v, 0)),
     ];
     const { guards, body } = clippable(
       stage,
       folded.map((a) => a.id),
     );
-    const round = (into: readonly Variable[]): Loop[] =>
+    /** Neighbours along the folded axis that one round takes. */
+    let neighbours: readonly Point[] = [new Map()];
+    const round = (into: readonly Variable[], neighbour: Point): Loop[] =>
       points.flatMap((p, i): Loop[] => {
-        const value = this.scalars.scalar(body, p);
+        const value = this.scalars.scalar(body, neighbour.size === 0 ? p : new Map([...p, ...neighbour]));
         if (index) return this.takeBest(stage, p, value, into[i]!, winners[i]!);
         return [
           { kind: "assign", name: into[i]!.name, value: this.scalars.call(foldOf(op), dtype, [into[i]!, value]) },
@@ -240,12 +245,20 @@ class Lowering {
       });
     let inner = (into: Sums): Loop[] => {
       const isWide = across !== undefined && this.scalars.lanes === across.id;
-      return [...round(isWide ? into.four : into.one), ...(scans ? finish() : [])];
+      const rounds = neighbours.flatMap((neighbour, v) => round(isWide ? into.four[v]! : into.one, neighbour));
+      return [...rounds, ...(scans ? finish() : [])];
     };
     for (const axis of folded.toReversed()) {
       const inBlocks = axis === folded[0] && axis !== across && this.isLongSum(stage, folded);
       const within = inBlocks ? this.inBlocks(inner, sums) : inner;
-      if (axis === across) inner = (into) => this.acrossLanes(stage, axis, points[0]!, () => within(into));
+      if (axis === across)
+        inner = (into) => {
+          const rounds: Inner = (wide) => {
+            neighbours = wide.map((point) => new Map([[axis.id, point.get(axis.id) ?? 0]]));
+            return within(into);
+          };
+          return this.tiles.over(axis, true, [points[0]!], rounds, { folds: true, stage });
+        };
       else if (axis.id === stage.sparse?.axis)
         inner = (into) => overList(this.scalars, stage.sparse!, points[0]!, within(into));
       else {
@@ -263,11 +276,13 @@ class Lowering {
         };
       }
     }
-    const join = total.four.map((side, i): Loop => {
-      const folding = foldOf(op);
-      const folded: Scalar = { kind: "across", fn: folding, of: side };
-      const { name } = total.one[i]!;
-      return { kind: "assign", name, value: { kind: "call", fn: folding, dtype, args: [total.one[i]!, folded] } };
+    const folding = foldOf(op);
+    const fold = (a: Scalar, b: Scalar): Scalar => ({ kind: "call", fn: folding, dtype, args: [a, b] });
+    const join = total.one.flatMap((one, i): Loop[] => {
+      const sides = total.four.map((vector): Scalar => vector[i]!);
+      if (sides.length === 0) return [];
+      const value = fold(one, { kind: "across", fn: folding, of: sides.reduce(fold) });
+      return [{ kind: "assign", name: one.name, value }];
     });
     return [...declare, ...inner(total), ...join, ...(scans ? [] : finish())];
   }
@@ -282,25 +297,12 @@ class Lowering {
   private inBlocks(inner: (into: Sums) => Loop[], sums: (name: string) => Sums): (into: Sums) => Loop[] {
     return (into) => {
       const part = sums("part");
-      const variables = (s: Sums): readonly Variable[] => [...s.one, ...s.four];
-      const added = variables(into).map((sum, i): Loop => {
-        const value = this.scalars.call("add", "f32", [sum, variables(part)[i]!]);
+      const added = variablesOf(into).map((sum, i): Loop => {
+        const value = this.scalars.call("add", "f32", [sum, variablesOf(part)[i]!]);
         return { kind: "assign", name: sum.name, value };
       });
-      return [...variables(part).map((v) => declaration(v, 0)), ...inner(part), ...added];
+      return [...variablesOf(part).map((v) => declaration(v, 0)), ...inner(part), ...added];
     };
-  }
-
-  /** A folded axis along the lanes: four sums side by side, and one of the elements that are left. */
-  private acrossLanes(stage: PlacedStage, axis: Axis, point: Point, inner: () => Loop[]): Loop[] {
-    const extent = axis.extent;
-    const loops = this.tiles.over(axis, true, [point], inner, { folds: true, stage });
-    // Elements of a static rest come one by one: they go into one accumulator.
-    if (isStatic(extent) && extent % 4 > 1) {
-      const rest = loops.at(-1) as Extract<Loop, { kind: "for" }>;
-      loops[loops.length - 1] = { ...rest, step: 1 };
-    }
-    return loops;
   }
 
   /** Keeps the better of the best so far and a candidate, and where it was. */
@@ -372,11 +374,13 @@ class Lowering {
 /** So many terms are summed in blocks: a product of matrices rounds no less, but convolutions and long means would drift. */
 const longSum = 128;
 
-/** Accumulators of a tile: one number each, and four side by side where a sum lies along the lanes. */
+/** Accumulators of a tile: one number each, and where a sum lies along the lanes four side by side, for each vector of a round. */
 interface Sums {
   readonly one: readonly Variable[];
-  readonly four: readonly Variable[];
+  readonly four: readonly (readonly Variable[])[];
 }
+
+const variablesOf = ({ one, four }: Sums): readonly Variable[] => [...one, ...four.flat()];
 
 type Variable = Extract<Scalar, { kind: "var" }>;
 

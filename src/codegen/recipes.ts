@@ -12,10 +12,24 @@ export const naive: Recipe = { tiles: new Map(), why: "one element at a time" };
 export function chooseRecipe(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): Recipe {
   const recipe = caps.lanes > 1 ? chooseLanes(schedule, kernel, caps, batch) : chooseTiles(kernel, caps, batch);
   const order = loopOrder(schedule, kernel, recipe.tiles, batch);
-  if (!order) return recipe;
+  if (!order) return inPairs(kernel, recipe, batch);
   const names = order.map((id) => kernel.stages[0]!.axes.find((a) => a.id === id)!.name);
   return { ...recipe, order, why: `${recipe.why}; loops over ${names.join(", ")}, so that less is fetched again` };
 }
+
+/**
+ * Where each stage has vectors along an axis of its own, two of them in a round: sums and long functions wait half as often for what
+ * they have just made.
+ */
+function inPairs({ stages, shared }: Kernel, recipe: Recipe, batch: number): Recipe {
+  if (recipe.tiles.size > 0 || !recipe.lanes || stages.some((s) => s.filter || s.sparse)) return recipe;
+  const own = stages.flatMap(({ axes }, i) => axes.slice(shared).filter(({ id }) => id === recipe.lanes![i]));
+  const long = own.filter(({ extent }) => dimAt(extent, batch) >= pair);
+  return { ...recipe, tiles: new Map(long.map(({ id }) => [id, pair])) };
+}
+
+/** Numbers of two vectors. */
+const pair = 8;
 
 function chooseTiles(kernel: Kernel, caps: Caps, batch: number): Recipe {
   const lead = kernel.stages[0]!;

@@ -1,13 +1,15 @@
 // Which of a tile's results are finished row by row, once its sums are stored: those of long functions. Of eight `tanh` in one block
 // V8 keeps 600 numbers on the stack, and one after the other each waits for itself: four at a time take a third less than either.
-import { type AxisId, isAffine, type ValueId } from "../ir/stage.ts";
+import { type AxisId, type Expr, isAffine, type ValueId } from "../ir/stage.ts";
 import { costOf, mapExpr, readsOf } from "./expr.ts";
 import { type Loop, variableOf } from "./loops.ts";
 import { stridesOfValue } from "./lower-context.ts";
 import type { Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
 
-/** From so many simple operations on a result is finished by itself. */
+/** From so many simple operations on a result takes longer than what waits for it. */
 const longWork = 20;
+
+export const isLong = (expr: Expr): boolean => costOf(expr) >= longWork;
 
 /** Vectors that are computed side by side. Measured with gelu: 2 take 1.77 ms, 4 take 1.70, 8 take 1.90. */
 const mostVectors = 4;
@@ -32,7 +34,7 @@ export function rowByRow(
   const lanes = recipe.lanes?.[0];
   const tiled = [...recipe.tiles].filter(([axis]) => axis !== lanes).toSorted(([, a], [, b]) => b - a)[0];
   if (lanes === undefined || !tiled || recipe.lanes!.some((axis) => axis !== lanes)) return undefined;
-  const long = stages.findIndex(({ reduce, body, epilogue }) => costOf((reduce ? epilogue : body) ?? body) >= longWork);
+  const long = stages.findIndex(({ reduce, body, epilogue }) => isLong((reduce ? epilogue : body) ?? body));
   if (long < 0) return undefined;
   const [before, later] = [stages.slice(0, long), stages.slice(long)];
   const lead = later[0]!;
