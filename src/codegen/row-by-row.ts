@@ -1,10 +1,11 @@
 // Which of a tile's results are finished row by row, once its sums are stored: those of long functions. Of eight `tanh` in one block
 // V8 keeps 600 numbers on the stack, and one after the other each waits for itself: four at a time take a third less than either.
 import { type AxisId, type Expr, isAffine, type ValueId } from "../ir/stage.ts";
-import { costOf, mapExpr, readsOf } from "./expr.ts";
+import { costOf, readsOf } from "./expr.ts";
 import { type Loop, variableOf } from "./loops.ts";
 import { stridesOfValue } from "./lower-context.ts";
 import type { Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
+import { endOf } from "./split-sum.ts";
 
 /** From so many simple operations on a result takes longer than what waits for it. */
 const longWork = 20;
@@ -40,8 +41,9 @@ export function rowByRow(
   const lead = later[0]!;
   if (lead.reduce) {
     if (!lead.epilogue || schedule.values[lead.out.value]!.home.kind !== "temp") return undefined;
+    const { out, reduce } = lead;
     before.push(sumOf(lead));
-    later[0] = endOf(lead);
+    later[0] = endOf(lead, { kind: "load", of: out.value, at: out.at.filter(isAffine), dtype: reduce.dtype });
   }
   const isReady = (stage: PlacedStage): boolean =>
     stage.axes.length === shared && isPlainStore(schedule, stage, lanes, batch);
@@ -78,16 +80,6 @@ export function storesLast(body: readonly Loop[], nameFor: (base: string) => str
 }
 
 const sumOf = ({ epilogue: _, ...stage }: PlacedStage): PlacedStage => stage;
-
-/** What is left to do on the stored sums of a stage. */
-function endOf({ reduce, epilogue, ...stage }: PlacedStage): PlacedStage {
-  const sum = { kind: "load", of: stage.out.value, at: stage.out.at.filter(isAffine), dtype: reduce!.dtype } as const;
-  return {
-    ...stage,
-    axes: stage.axes.filter(({ kind }) => kind === "parallel"),
-    body: mapExpr(epilogue!, (e) => (e.kind === "acc" ? sum : e)),
-  };
-}
 
 /** Whether four results go to four neighbours in memory. */
 function isPlainStore(schedule: Schedule, { out, reduce }: PlacedStage, lanes: AxisId, batch: number): boolean {

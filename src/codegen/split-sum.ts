@@ -23,8 +23,8 @@ export const isPlainSum = ({ values }: Schedule, stage: PlacedStage): boolean =>
 /** `isRead`: others want the stage's own result, so that the sums must be another value. */
 export function splitSum(schedule: Schedule, stage: PlacedStage, isRead: boolean): SplitSum {
   const result = schedule.values[stage.out.value]!;
-  const { epilogue, reduce: _, ...like } = stage;
-  if (!epilogue && !isRead && result.home.kind === "temp") return { schedule, out: { ...stage.out, mode: "add" } };
+  if (!stage.epilogue && !isRead && result.home.kind === "temp")
+    return { schedule, out: { ...stage.out, mode: "add" } };
   const { alias: __, ...value } = result;
   const sums: Value = {
     ...value,
@@ -37,11 +37,15 @@ export function splitSum(schedule: Schedule, stage: PlacedStage, isRead: boolean
   return {
     schedule: { ...schedule, values: [...schedule.values, sums] },
     out: { ...stage.out, value: sums.id, mode: "add" },
-    rest: {
-      ...like,
-      name: `end_of_${stage.name}`,
-      axes: stage.axes.filter((a) => a.kind === "parallel"),
-      body: epilogue ? mapExpr(epilogue, (e) => (e.kind === "acc" ? sum : e)) : sum,
-    },
+    rest: { ...endOf(stage, sum), name: `end_of_${stage.name}` },
+  };
+}
+
+/** What a stage does when its sum is at hand. */
+export function endOf({ reduce: _, epilogue, ...stage }: PlacedStage, sum: Expr): PlacedStage {
+  return {
+    ...stage,
+    axes: stage.axes.filter((a) => a.kind === "parallel"),
+    body: epilogue ? mapExpr(epilogue, (e) => (e.kind === "acc" ? sum : e)) : sum,
   };
 }
