@@ -483,8 +483,15 @@ export const mutants = [
   mutant(
     "sums overwrite the parameter that their end reads",
     "codegen/row-by-row.ts",
-    'schedule.values[lead.out.value]!.home.kind !== "temp"',
-    "false",
+    'home.kind === "temp" && type',
+    "type",
+    forms,
+  ),
+  mutant(
+    "sums are kept where a flag will be",
+    "codegen/row-by-row.ts",
+    "type.dtype === reduce.dtype && stored",
+    "stored",
     forms,
   ),
   mutant("of two vectors of a sum one counts", "codegen/lower.ts", "sides.reduce(fold)", "sides[0]", forms),

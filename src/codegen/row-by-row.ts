@@ -40,8 +40,11 @@ export function rowByRow(
   const [before, later] = [stages.slice(0, long), stages.slice(long)];
   const lead = later[0]!;
   if (lead.reduce) {
-    if (!lead.epilogue || schedule.values[lead.out.value]!.home.kind !== "temp") return undefined;
     const { out, reduce } = lead;
+    const { home, type, stored } = schedule.values[out.value]!;
+    // The place of a result holds its sum first: it must be one of that type, and nobody's before.
+    const holdsSum = home.kind === "temp" && type.dtype === reduce.dtype && stored === undefined;
+    if (!lead.epilogue || !holdsSum) return undefined;
     before.push(sumOf(lead));
     later[0] = endOf(lead, { kind: "load", of: out.value, at: out.at.filter(isAffine), dtype: reduce.dtype });
   }

@@ -208,6 +208,26 @@ train { batch = 16; optimizer = own() }`);
     expect(roundsIn(net(activation, 9, 16))).toBeGreaterThan(0);
   });
 
+  it.each([
+    ["a flag", "tanh(x @ a) > 0.1", "where(h, x, 0.5)", "where(h, 1, 0)"],
+    [
+      "a whole number",
+      "where(tanh(sum(reshape(x, [N, 16, 1]) * a, axis = 1)) > 0.1, iota(16), 2 * iota(16))",
+      "x",
+      "h",
+    ],
+  ])("are computed at once where the result is %s, which holds no sum", async (_, long, factor, number) => {
+    const module = compileText(`
+model net(x: [N, 16]) -> [N, 16] {
+  param a: [16, 16] = randn() / 3
+  h = ${long}
+  ${factor} * sum(${number}, axis = -1, keepdims = true) + cumsum(${number}, axis = 0)
+}
+loss(out, y: [N, 16]) = mse(out, y)
+train { batch = 16; optimizer = sgd(lr = 0.001) }`);
+    await expectSameOnTargets(module);
+  });
+
   it("are computed at once where the sum would overwrite what they read", async () => {
     const module = net("h", 16, 32, "p - tanh(p) * tanh(g)");
     expect(kernelsOf(module, { target: "wasm" }).some((name) => /^matmul_.*(tanh|sub)/.test(name))).toBe(true);
