@@ -67,7 +67,7 @@ export interface Unit {
 
 const caps: Record<CompileOptions["target"], Caps> = {
   ts: { lanes: 1, sumsInF32: false, accumulators: 10 },
-  wasm: { lanes: 4, sumsInF32: true, accumulators: 8 },
+  wasm: { lanes: 4, sumsInF32: true, accumulators: 8, tight: 10 },
 };
 
 /** Rows per call where nothing says more: a model without `train` and without N. */

@@ -6,10 +6,13 @@ import { type Dim, dimAt, isStatic } from "../ir/types.ts";
 import { fitsBlocks, shareOf } from "./bands.ts";
 import { conflicts } from "./cache.ts";
 import { costOfFn, exprsOf, visitExpr } from "./expr.ts";
+import { registers } from "./load-order.ts";
 import { stridesOfValue } from "./lower-context.ts";
 import { bytesInWords } from "./lower-scalars.ts";
+import { hasLongEnd } from "./row-by-row.ts";
 import type { Caps, Kernel, PlacedStage, Recipe, Schedule } from "./schedule.ts";
 import { axesOfBounds, isAddedAlong, tileable } from "./tileable.ts";
+import { widthsOf } from "./tiled-loops.ts";
 
 /** About what things take, in vector instructions. */
 const costs = {
@@ -38,8 +41,8 @@ const costs = {
   spill: 6,
 };
 
-/** Vectors that registers hold, but for one that V8 takes for itself. */
-const registers = 15;
+/** A tile that takes all registers is worth it from so many rounds on. */
+const leastRounds = 32;
 
 /** What a list holds of an axis, where nothing better is known. */
 const density = 0.2;
@@ -57,7 +60,7 @@ export function chooseLanes(schedule: Schedule, kernel: Kernel, caps: Caps, batc
 
 /** All that are looked at, one element at a time first. */
 export function* laneRecipes(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number): Generator<LaneRecipe> {
-  const model = new CostModel(schedule, kernel, batch);
+  const model = new CostModel(schedule, kernel, caps, batch);
   const single = model.cost([], new Map());
   yield { tiles: new Map(), why: "one element at a time", cost: single };
   if (kernel.stages.some((s) => s.filter)) {
@@ -70,26 +73,26 @@ export function* laneRecipes(schedule: Schedule, kernel: Kernel, caps: Caps, bat
   const ids = tileable(kernel, lead);
   const tiled = lead.axes.filter((a) => ids.includes(a.id));
   for (const lanes of model.laneChoices()) {
-    for (const tiles of tilesFor(kernel, tiled, lanes[0], caps.accumulators, batch)) {
+    for (const tiles of tilesFor(kernel, tiled, lanes[0], caps, batch)) {
       const cost = model.cost(lanes, tiles);
       yield { tiles, lanes, cost, why: model.why(lanes, tiles, cost) };
     }
   }
 }
 
-/** One or two tiled axes, at most `accumulators` vectors at a time, and at least half of what the extents allow. */
+/** One or two tiled axes, of as many vectors as there may be, and at least half of what the extents allow. */
 function tilesFor(
   kernel: Kernel,
   axes: readonly Axis[],
   lane: AxisId | undefined,
-  accumulators: number,
+  { accumulators, tight = accumulators }: Caps,
   batch: number,
 ): ReadonlyMap<AxisId, number>[] {
   const overhang = mayOverhang(kernel);
   const vectors = (axis: Axis, width: number): number => (axis.id === lane ? width / 4 : width);
   const widths = (axis: Axis): number[] => {
     const size = dimAt(axis.extent, batch);
-    const fitting = (axis.id === lane ? [4, 8, 16, 32] : [1, 2, 3, 4, 6, 8]).filter((w) => w <= size);
+    const fitting = (axis.id === lane ? [4, 8, 16, 32] : [1, 2, 3, 4, 5, 6, 8]).filter((w) => w <= size);
     const hangsOver = overhang && axis.id === lane && isStatic(axis.extent) && size > 4 && size % 4 !== 0;
     const all = hangsOver ? [...fitting, 4 * Math.ceil(size / 4)] : fitting;
     return all.filter((w) => fitsBlocks(kernel.stages, axis.id, w));
@@ -109,9 +112,9 @@ function tilesFor(
       }
     }
   }
-  const fitting = choices.filter(({ size }) => size <= accumulators);
-  const largest = Math.max(...fitting.map(({ size }) => size));
-  return fitting.filter(({ size }) => size * 2 >= largest).map(({ tiles }) => tiles);
+  const sizes = choices.map(({ size }) => size);
+  const least = Math.max(...sizes.filter((size) => size <= accumulators)) / 2;
+  return choices.filter(({ size }) => size >= least && size <= tight).map(({ tiles }) => tiles);
 }
 
 /** Whether lanes may be computed that mean nothing: no place, no check and no division of integers is made of what they read. */
@@ -154,12 +157,14 @@ interface Work {
 class CostModel {
   private readonly schedule: Schedule;
   private readonly kernel: Kernel;
+  private readonly caps: Caps;
   private readonly batch: number;
   private readonly works = new Map<PlacedStage, { readonly body: Work; readonly end: Work; readonly store: Access }>();
 
-  constructor(schedule: Schedule, kernel: Kernel, batch: number) {
+  constructor(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number) {
     this.schedule = schedule;
     this.kernel = kernel;
+    this.caps = caps;
     this.batch = batch;
   }
 
@@ -212,6 +217,7 @@ class CostModel {
     }).sum;
     const isAcross = stage.axes.some((a) => a.id === lane && a.kind === "reduce");
     const { body, end, store } = this.workOf(stage);
+    const folds = this.fitsTight(stage, lane, isAcross) ? "tight" : "loose";
     let total = 0;
     for (const part of this.partsOf(stage, lane, tiles)) {
       const widths = new Map(part.map(({ axis, segment }) => [axis.id, segment]));
@@ -220,7 +226,7 @@ class CostModel {
       const points = part.reduce((k, { axis, segment }) => k * (axis.kind === "parallel" ? segment.results : 1), 1);
       const perRound = points * (isAcross && inLanes ? 4 : 1);
       const round =
-        costs.round + this.roundCost(body, widths, inLanes ? lane : undefined, isAcross, stage.reduce !== undefined);
+        costs.round + this.roundCost(body, widths, inLanes ? lane : undefined, isAcross, stage.reduce && folds);
       total += (share * rounds * round) / perRound;
       const outside = inLanes && !isAcross ? lane : undefined;
       const finish =
@@ -231,6 +237,17 @@ class CostModel {
       total += (share * results * finish) / points;
     }
     return total;
+  }
+
+  /**
+   * Whether a tile whose sums take all registers (`load-order.ts`) is worth its ways in and out: where many rounds follow each other,
+   * and the sums then go to memory as they lie, with little done to them.
+   */
+  private fitsTight(stage: PlacedStage, lane: AxisId | undefined, isAcross: boolean): boolean {
+    const inner = stage.axes.at(-1);
+    if (inner?.kind !== "reduce" || this.kernel.stages.some(hasLongEnd)) return false;
+    const rounds = dimAt(inner.extent, this.batch) / (inner.id === lane ? 4 : 1);
+    return rounds >= leastRounds && (isAcross || this.workOf(stage).store.strides.get(lane ?? inner.id) === 1);
   }
 
   /** Segments of the tiled and laned axes, in all combinations. */
@@ -306,21 +323,30 @@ class CostModel {
     return { strides, apart, price: isFar ? costs.conflict : 1 };
   }
 
-  /** Instructions of one round over a tile. `folds`: its results stay in registers from round to round. */
+  /**
+   * Instructions of one round over a tile. `folds`: its results stay in registers from round to round, beside all that is loaded; in a
+   * tight one beside what is loaded for a row.
+   */
   private roundCost(
     { operations, reads }: Work,
     widths: ReadonlyMap<AxisId, Segment>,
     lane: AxisId | undefined,
     isAcross: boolean,
-    folds = false,
+    folds?: "loose" | "tight",
   ): number {
     let vectors = 1;
     for (const [axis, segment] of widths)
       if (!(isAcross && axis === lane)) vectors *= vectorsAlong(axis, segment, lane);
     const loads = reads.map((read) => accessCost(read, widths, lane, isAcross));
-    const held = loads.reduce((sum, { count }) => sum + count, vectors + 1);
     const cost = loads.reduce((sum, { count, price }) => sum + count * price, vectors * operations);
-    return cost + (folds ? costs.spill * Math.max(0, held - registers) : 0);
+    if (!folds) return cost;
+    const isTight = folds === "tight" && vectors > this.caps.accumulators;
+    const rows = isTight ? [...widths].filter(([axis, { width }]) => axis !== lane && width > 1) : [];
+    const loadsPer = (row: AxisId | undefined, width: number): number =>
+      loads.reduce((sum, { count }, i) => sum + count / (reads[i]!.strides.get(row ?? -1) ? width : 1), 0);
+    const held =
+      vectors + 1 + Math.min(loadsPer(undefined, 1), ...rows.map(([row, { width }]) => loadsPer(row, width)));
+    return cost + costs.spill * Math.max(0, held - registers);
   }
 
   why(lanes: readonly (AxisId | undefined)[], tiles: ReadonlyMap<AxisId, number>, cost: number): string {
@@ -380,8 +406,8 @@ function segmentsOf(size: Dim, tile: number, inLanes: boolean, batch: number): S
   if (inLanes && tile > extent) return [{ share: 1, width: tile, lanes: true, results: extent }];
   const segments: Segment[] = [];
   let from = 0;
-  for (const width of inLanes && tile > 4 ? [tile, 4, 1] : tile > 1 ? [tile, 1] : [1]) {
-    const to = extent - (extent % width);
+  for (const width of widthsOf(size, tile, inLanes, batch)) {
+    const to = extent - ((extent - from) % width);
     if (to <= from) continue;
     const isWhole = width === tile || !isStatic(size);
     const done = isWhole ? width : to - from;

@@ -56,7 +56,10 @@ class LayoutSearch {
   private readonly immovable: ReadonlySet<string>;
 
   constructor(caps: Caps, batch: number, immovable: ReadonlySet<string>) {
-    this.caps = caps;
+    // By small tiles: large ones are worth it once operands lie well, and are no reason for what surrounds a product to lie badly
+    // (a transformer's step: 25.4 ms in place of 24.8).
+    const { tight: _, ...small } = caps;
+    this.caps = small;
     this.batch = batch;
     this.immovable = immovable;
   }

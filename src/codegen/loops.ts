@@ -87,6 +87,8 @@ export type Loop =
       readonly to: Scalar;
       readonly step: number;
       readonly body: readonly Loop[];
+      /** One round is to be compiled as it stands, and not several of them at once: its numbers need all registers. */
+      readonly tight?: true;
     }
   /** `const name = value`, or `let` where it is assigned later. */
   | { readonly kind: "let"; readonly name: string; readonly value: Scalar; readonly mutable: boolean }

@@ -1,6 +1,6 @@
 // Recipes: how each kernel's loops are tiled, by a small cost model. Data beside the kernel; nothing here changes what is computed.
 import type { AxisId } from "../ir/stage.ts";
-import { dimAt, isStatic } from "../ir/types.ts";
+import { dimAt } from "../ir/types.ts";
 import { fitsBlocks } from "./bands.ts";
 import { chooseLanes } from "./lane-recipes.ts";
 import { loopOrder } from "./loop-order.ts";
@@ -99,7 +99,7 @@ function costOfTiles(
     parts = parts.flatMap(({ share, width }) => {
       const whole = { share: share * (1 - tail), width: new Map([...width, [axis, tile]]) };
       if (rest === 0) return [whole];
-      return [whole, { share: share * tail, width: new Map([...width, [axis, isStatic(size) ? rest : 1]]) }];
+      return [whole, { share: share * tail, width: new Map([...width, [axis, rest]]) }];
     });
   }
   return parts.reduce((sum, { share, width }) => {

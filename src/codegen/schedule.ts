@@ -93,6 +93,8 @@ export interface Caps {
   readonly sumsInF32: boolean;
   /** How many accumulators a tile may hold. */
   readonly accumulators: number;
+  /** How many at most, where what it loads is placed row by row (`load-order.ts`). */
+  readonly tight?: number;
 }
 
 export const valueAt = (schedule: Schedule, id: ValueId): Value => {

@@ -94,7 +94,7 @@ function hoistFrom(loop: Extract<Loop, { kind: "for" }>, names: NameScope): Loop
   return [...before, { ...loop, body }];
 }
 
-interface Changes {
+export interface Changes {
   readonly variables: Set<string>;
   readonly buffers: Set<string>;
 }
@@ -113,7 +113,8 @@ function changesIn(body: readonly Loop[]): Changes {
   return changes;
 }
 
-function isFixed(scalar: Scalar, changes: Changes): boolean {
+/** Whether nothing that it reads changes. */
+export function isFixed(scalar: Scalar, changes: Changes): boolean {
   const fixedIndex = (index: Index): boolean => index.terms.every((t) => !changes.variables.has(t.variable));
   if (!partsOf(scalar).every((part) => isFixed(part, changes))) return false;
   switch (scalar.kind) {
@@ -170,30 +171,8 @@ function shareBlock(block: readonly Loop[], names: NameScope): Loop[] {
     else result.push(shared);
     again.pass(loop);
   }
-  return loadsFirst(result);
+  return result;
 }
-
-/**
- * Where a block only loads and sums, all loads come before the first sum, and those of one number before those of four: V8 finds
- * a better order for them (4 by 8 tiles of a product, row by row: 40 of 50 GFLOP/s in place of 36).
- */
-function loadsFirst(block: readonly Loop[]): Loop[] {
-  if (!block.every((loop) => loop.kind === "let" || loop.kind === "assign")) return [...block];
-  // A load whose place another one tells stays behind it.
-  const known = new Set<string>();
-  const [loads, rest]: [Loop[], Loop[]] = [[], []];
-  for (const loop of block) {
-    const isLoad = loop.kind === "let" && !loop.mutable && isPlainLoad(loop.value);
-    const isFree = isLoad && isFixed(loop.value, { variables: known, buffers: new Set() });
-    (isFree ? loads : rest).push(loop);
-    if (loop.kind === "let" || loop.kind === "assign") known.add(loop.name);
-  }
-  const isWide = (loop: Loop): boolean => loop.kind === "let" && loop.value.kind === "load" && loop.value.lanes === 4;
-  return [...loads.filter((loop) => !isWide(loop)), ...loads.filter(isWide), ...rest];
-}
-
-const isPlainLoad = (scalar: Scalar): boolean =>
-  scalar.kind === "load" || (scalar.kind === "splat" && isPlainLoad(scalar.value));
 
 /** Tells loads before a store from those after it, and readings of a variable before an assignment from those after. */
 class Epochs {

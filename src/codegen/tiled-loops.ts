@@ -1,11 +1,20 @@
 // One axis as loops: rounds over whole tiles, then over what fills the lanes, then over the rest; a thread's part of it, and vectors
 // that hang over its end. Knows no stages: what a round does is asked for.
 import { type Axis, type AxisId, at } from "../ir/stage.ts";
-import { isStatic } from "../ir/types.ts";
+import { type Dim, dimAt, isStatic } from "../ir/types.ts";
 import { type Banded, boundOf, type Ends, withinBlocks } from "./bands.ts";
 import { constantOf, minOf } from "./bounds.ts";
-import { substituteIndex } from "./indexes.ts";
-import { constantIndex, dimIndex, indexScalar, type Loop, mapIndexes, type Part, type Scalar } from "./loops.ts";
+import { addIndex, negate, substituteIndex } from "./indexes.ts";
+import {
+  constantIndex,
+  dimIndex,
+  type Index,
+  indexScalar,
+  type Loop,
+  mapIndexes,
+  type Part,
+  type Scalar,
+} from "./loops.ts";
 import type { KernelScalars, Point } from "./lower-scalars.ts";
 import type { Recipe } from "./schedule.ts";
 
@@ -34,12 +43,14 @@ export class TiledLoops {
   readonly part: Part | undefined;
   private readonly scalars: KernelScalars;
   private readonly recipe: Recipe;
+  private readonly batch: number;
   /** The axes of the loops around the one that is being made. */
   private readonly entered = new Set<AxisId>();
 
-  constructor(scalars: KernelScalars, recipe: Recipe, axes: readonly Axis[]) {
+  constructor(scalars: KernelScalars, recipe: Recipe, axes: readonly Axis[], batch: number) {
     this.scalars = scalars;
     this.recipe = recipe;
+    this.batch = batch;
     const parted = axes.find((axis) => axis.id === recipe.part);
     if (!parted) return;
     const unit = this.tileOf(parted.id, recipe.lanes?.[0] === parted.id);
@@ -77,8 +88,8 @@ export class TiledLoops {
     const [start, last] = part ? partEnds(part) : [indexScalar(constantIndex(0)), undefined];
     const within = (end: Scalar): Scalar => (last ? minOf(end, last) : end);
     const tile = this.tileOf(axis.id, inLanes);
-    const widths = inLanes && tile > 4 ? [tile, 4, 1] : tile > 1 ? [tile, 1] : [1];
     const { extent } = axis;
+    const widths = widthsOf(extent, tile, inLanes, this.batch);
     if (!isStatic(extent)) return this.overRows(axis, start, within, widths, inLanes, make);
     if (inLanes && tile > extent)
       return make({ from: start, to: within(indexScalar(dimIndex(extent))), width: tile, inLanes, end: extent });
@@ -112,19 +123,18 @@ export class TiledLoops {
     make: (stretch: Stretch) => Loop[],
   ): Loop[] {
     const loops: Loop[] = [];
+    let done: Index = constantIndex(0);
     let from = start;
-    for (const width of widths) {
+    for (const [i, width] of widths.entries()) {
       let to = within(indexScalar(dimIndex(extent)));
       if (width > 1) {
-        const ending = width === widths[0] ? "Whole" : "Fours";
+        const ending = i === 0 ? "Whole" : inLanes ? "Fours" : "Rest";
         const name = this.scalars.names.unique(`${this.scalars.variables.get(id)!}${ending}`);
-        loops.push({
-          kind: "let",
-          name,
-          mutable: false,
-          value: within({ kind: "whole", of: dimIndex(extent), tile: width }),
-        });
+        const whole: Scalar = { kind: "whole", of: addIndex(dimIndex(extent), negate(done)), tile: width };
+        const end: Scalar = i === 0 ? whole : { kind: "call", fn: "add", dtype: "i32", args: [from, whole] };
+        loops.push({ kind: "let", name, mutable: false, value: within(end) });
         to = { kind: "var", name, dtype: "i32" };
+        done = { ...constantIndex(0), terms: [{ variable: name, mul: 1 }] };
       }
       loops.push(...make({ from, to, width, inLanes: inLanes && width > 1 }));
       from = to;
@@ -160,6 +170,17 @@ export class TiledLoops {
       { ...loop, to: { kind: "var", name, dtype: "i32" } },
     ];
   }
+}
+
+/**
+ * In rounds of how many neighbours an axis is gone through: whole tiles, what fills the lanes or what a full batch leaves, and one by
+ * one.
+ */
+export function widthsOf(extent: Dim, tile: number, inLanes: boolean, batch: number): number[] {
+  if (tile === 1) return [1];
+  if (inLanes) return tile > 4 ? [tile, 4, 1] : [tile, 1];
+  const rest = dimAt(extent, batch) % tile;
+  return rest > 1 && !isStatic(extent) ? [tile, rest, 1] : [tile, 1];
 }
 
 /** Whether a loop would have one round only. */

@@ -233,23 +233,30 @@ class FunctionPrinter implements Surroundings {
     );
     const begin = pointers.map(({ name, start }) => wat(`local.set $${name}`, start));
     const start: Expression[] = [];
-    const again: Expression[] = [];
     this.counters.add(name);
     if (first && literalOf(loop.from) !== undefined) start.push(...begin);
     else {
       this.read.add(name);
       start.push(wat(`local.set $${name}`, from), ...begin);
     }
+    let rounds: Text[];
     if (first) {
       const end = `${loop.variable}.end`;
       this.locals.set(end, "i32");
-      start.push(wat(`local.set $${end}`, wat("i32.add", local(first.name), distance(loop, from, to, first.step))));
-      again.push(...advance, wat(`br_if ${label}`, wat("i32.lt_u", local(first.name), local(end))));
+      const setEnd = wat(`local.set $${end}`, wat("i32.add", local(first.name), distance(loop, from, to, first.step)));
+      const ends = [local(first.name), local(end)] as const;
+      const again = wat(`br_if ${label}`, wat("i32.lt_u", ...ends));
+      if (loop.tight) {
+        const back = pointers.map(({ name, step }) =>
+          wat(`local.set $${name}`, wat("i32.sub", local(name), constant(step))),
+        );
+        rounds = tight(loop.variable, [...start, ...back, setEnd], [...advance, ...body, again], ends);
+      } else rounds = [...start, setEnd, block(`loop ${label}`, [...body, ...advance, again])];
     } else {
       const next = wat(`local.tee $${name}`, wat("i32.add", local(name), constant(loop.step)));
-      again.push(...advance, wat(`br_if ${label}`, wat("i32.lt_s", next, to)));
+      const again = wat(`br_if ${label}`, wat("i32.lt_s", next, to));
+      rounds = [...start, block(`loop ${label}`, [...body, ...advance, again])];
     }
-    const rounds = [...start, block(`loop ${label}`, [...body, ...again])];
     if (hasRounds(loop)) return rounds;
     return [block("if", [wat("i32.lt_s", from, to), block("then", rounds)])];
   }
@@ -345,6 +352,24 @@ class FunctionPrinter implements Surroundings {
 /** Stores so many bytes of a vector, which they lie in as lane number `lane` of their size. */
 const storeLane = (size: number, lane: number, { offset, base }: Address, vector: Expression): Expression =>
   wat(`v128.store${8 * size}_lane${offset === 0 ? "" : ` offset=${offset}`} ${lane}`, base, vector);
+
+/**
+ * A loop that V8 compiles as it stands, one round at a time (a 5 by 8 tile of a product: 44 of 51 GFLOP/s in place of 34). A loop in
+ * it keeps V8 from making two rounds of one, so that all their loads come first. Around it go ways that are never taken: what is
+ * computed in it meets other values behind, and therefore stays in it and in order. `body`: the pointers move first, so that no
+ * register holds where they were.
+ */
+function tight(
+  variable: string,
+  start: readonly Text[],
+  body: readonly Text[],
+  ends: readonly [Expression, Expression],
+): Text[] {
+  const [done, never] = [`$done_${variable}`, `$never_${variable}`];
+  const leave = wat(`br_if ${done}`, wat("i32.eq", ...ends));
+  const inner = block(`loop ${never}`, [wat(`br_if ${never}`, wat("i32.lt_s", ...ends))]);
+  return [block(`block ${done}`, [...start, leave, block(`loop $each_${variable}`, [...body, leave, inner])])];
+}
 
 /** The argument that says where a host number or a stream's words lie; a buffer's has the buffer's name. */
 export const argumentOf = (name: string): string => `${name}_at`;
