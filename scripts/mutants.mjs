@@ -28,6 +28,8 @@ const masks = "test/codegen/masks.test.ts";
 const assembler = "test/codegen/assemble.test.ts";
 const wholeStores = "test/codegen/whole-stores.test.ts";
 const watPrint = "test/codegen/wat-print.test.ts";
+const loadOrder = "test/codegen/load-order.test.ts";
+const panels = "test/codegen/panels.test.ts";
 
 const mutant = (name, file, from, to, ...tests) => ({ name, file: `src/${file}`, from, to, tests });
 
@@ -699,6 +701,51 @@ export const mutants = [
     "lane",
     watPrint,
   ),
+
+  // Tiles that take all registers, and panels.
+  mutant(
+    "tight loops begin a round late",
+    "codegen/wat/print-loops.ts",
+    'isTight ? wat("i32.sub", start, constant(step)) : start',
+    "start",
+    loadOrder,
+  ),
+  mutant(
+    "tight loops: sums are read before the loop",
+    "codegen/wat/print-loops.ts",
+    'const leave = wat(`br_if ${done}`, wat("i32.eq", ...ends));',
+    'const leave = wat(`br_if ${done}`, wat("i32.ne", ...ends));',
+    loadOrder,
+  ),
+  mutant(
+    "sums that are not stored as they are come from the first row on",
+    "codegen/load-order.ts",
+    "areStored(isSummed, behind) ? sums : sums.toReversed()",
+    "sums",
+    loadOrder,
+  ),
+  mutant(
+    "what a full batch leaves is counted from the first row",
+    "codegen/tiled-loops.ts",
+    "of: addIndex(dimIndex(extent), negate(done))",
+    "of: dimIndex(extent)",
+    loadOrder,
+  ),
+  mutant(
+    "every panel has the first columns",
+    "codegen/panels.ts",
+    "[columns.id, inPanel(copiedColumn)],",
+    "[columns.id, at(copiedColumn.id)],",
+    panels,
+  ),
+  mutant(
+    "lanes along panels",
+    "codegen/lane-costs.ts",
+    "    if (lead !== undefined) {",
+    "    if (lead === -1) {",
+    panels,
+  ),
+  mutant("threads share one panel", "codegen/compile.ts", "(alone && sharesWork(options))", "false", panels),
 
   // Bytes of WebAssembly.
   mutant(

@@ -1,6 +1,6 @@
 // What passes know of a processor's caches: two levels, as most have them. Sizes in lines; a line holds 16 numbers.
 
-const line = 16;
+export const line = 16;
 
 /**
  * Three quarters of 32 KiB and of 512 KiB: the rest is for what passes through. `missed`: about how many instructions a processor

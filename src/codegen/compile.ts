@@ -166,7 +166,7 @@ function arrange(
   const target = caps[options.target];
   if (target.lanes === 1 || options.recipes === "naive") return schedules;
   return lanePasses
-    .filter(({ name }) => !options.without?.has(name))
+    .filter(({ name, alone }) => !(options.without?.has(name) || (alone && sharesWork(options))))
     .reduce((current, pass) => pass.run(current, target, batch), schedules);
 }
 

@@ -112,7 +112,7 @@ class Lowering {
 
   /** Loops over the shared axes from `depth` on, each tiled as the recipe says: a main loop and, where needed, tails. */
   private sharedLoops(depth: number, points: readonly Point[]): Loop[] {
-    if (depth === this.kernel.shared) return this.tile(this.inRows(points));
+    if (depth === this.kernel.shared) return this.tile(this.inRows(points, this.recipe.lanes?.[0]));
     const axes = this.kernel.stages[0]!.axes;
     const id = this.recipe.order?.[depth];
     const axis = id === undefined ? axes[depth]! : axes.find((a) => a.id === id)!;
@@ -149,10 +149,9 @@ class Lowering {
    * Vectors of one row side by side, whatever the loops' order: V8 multiplies in this order, and then keeps a row's factor for the
    * shortest time (4 by 8 tiles of a product: 39 of 50 GFLOP/s in place of 36). A tile has as many rows as it can.
    */
-  private inRows(points: readonly Point[]): readonly Point[] {
-    const { lanes, tiles } = this.recipe;
-    const [rows] = [...tiles].filter(([axis]) => axis !== lanes?.[0]).toSorted(([, a], [, b]) => b - a);
-    if (!lanes || !rows) return points;
+  private inRows(points: readonly Point[], lanes: AxisId | undefined): readonly Point[] {
+    const [rows] = [...this.recipe.tiles].filter(([axis]) => axis !== lanes).toSorted(([, a], [, b]) => b - a);
+    if (lanes === undefined || !rows) return points;
     const rowOf = (point: Point): number => point.get(rows[0]) ?? 0;
     return points.toSorted((a, b) => rowOf(a) - rowOf(b));
   }
@@ -174,7 +173,9 @@ class Lowering {
       if (axis && axis.id === stage.sparse?.axis)
         return overList(this.scalars, stage.sparse, at[0]!, overParallel(inner, at));
       if (axis) return this.tiles.over(axis, axis.id === lanes, at, (wide) => overParallel(inner, wide), { stage });
-      return stage.reduce ? this.reduction(stage, folded, across, at) : this.elements(stage, folded, at);
+      return stage.reduce
+        ? this.reduction(stage, folded, across, this.inRows(at, lanes))
+        : this.elements(stage, folded, at);
     };
     return overParallel(
       rest.filter((a) => a.kind === "parallel"),

@@ -53,6 +53,8 @@ export interface Kernel {
   readonly stages: readonly PlacedStage[];
   /** How many leading axes all stages have in common. For a lone stage: its parallel axes. */
   readonly shared: number;
+  /** The stage whose own axes are tiled, where those are not the shared ones of all. */
+  readonly lead?: number;
 }
 
 /** One assignment of the host program. `body` reads other host values by `load`, and run-time scalars by `scalar`. */

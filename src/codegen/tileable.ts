@@ -18,6 +18,7 @@ export function isContraction(stage: PlacedStage): boolean {
 export function tileable(kernel: Kernel, lead: PlacedStage): AxisId[] {
   if (!(lead.reduce || lead.sparse) || lead.reduce?.index || lead.axes.some((a) => a.kind === "scan")) return [];
   const parallel = lead.axes.filter((a) => a.kind === "parallel" && a.id !== lead.sparse?.axis);
+  if (kernel.lead !== undefined) return parallel.slice(kernel.shared).map((a) => a.id);
   if (kernel.shared !== parallel.length) return [];
   const isOwn = (stage: PlacedStage, { id, kind }: Axis): boolean => kind === "parallel" && id !== stage.sparse?.axis;
   if (kernel.stages.some((s) => s.axes.slice(kernel.shared).some((a) => isOwn(s, a)))) return [];

@@ -2,6 +2,7 @@
 import { blockSums } from "../block-sums.ts";
 import { assignLayouts } from "../layouts.ts";
 import { orderHazards } from "../order.ts";
+import { copyPanels } from "../panels.ts";
 import type { Caps, Schedule } from "../schedule.ts";
 import { fuseEpilogues } from "./epilogue.ts";
 import { groupLoops } from "./group.ts";
@@ -98,6 +99,8 @@ export const schedulePasses: readonly SchedulePass[] = [
 
 /** What lanes ask for, over all programs of a module: they share their parameters. */
 export interface LanePass extends PassRecord {
+  /** Not where threads share the work. */
+  readonly alone?: true;
   run(schedules: ReadonlyMap<string, Schedule>, target: Caps, batch: number): ReadonlyMap<string, Schedule>;
 }
 
@@ -114,5 +117,13 @@ export const lanePasses: readonly LanePass[] = [
     summary: "adds up long sums block by block, where their operands are more than the caches hold",
     run: (schedules, target, batch) =>
       new Map([...schedules].map(([name, schedule]) => [name, blockSums(schedule, target, batch)])),
+  },
+  {
+    name: "panels",
+    contract: "exact",
+    summary: "copies the columns of a large matrix that a tile reads again and again",
+    alone: true,
+    run: (schedules, target, batch) =>
+      new Map([...schedules].map(([name, schedule]) => [name, copyPanels(schedule, target, batch)])),
   },
 ];

@@ -228,10 +228,13 @@ class FunctionPrinter implements Surroundings {
     if (wasRead) this.read.add(name);
     const to = this.scalars.integer(loop.to);
     this.depth--;
+    const isTight = loop.tight && first !== undefined;
     const advance = pointers.map(({ name, step }) =>
       wat(`local.set $${name}`, wat("i32.add", local(name), constant(step))),
     );
-    const begin = pointers.map(({ name, start }) => wat(`local.set $${name}`, start));
+    const begin = pointers.map(({ name, start, step }) =>
+      wat(`local.set $${name}`, isTight ? wat("i32.sub", start, constant(step)) : start),
+    );
     const start: Expression[] = [];
     this.counters.add(name);
     if (first && literalOf(loop.from) !== undefined) start.push(...begin);
@@ -243,15 +246,12 @@ class FunctionPrinter implements Surroundings {
     if (first) {
       const end = `${loop.variable}.end`;
       this.locals.set(end, "i32");
-      const setEnd = wat(`local.set $${end}`, wat("i32.add", local(first.name), distance(loop, from, to, first.step)));
+      start.push(wat(`local.set $${end}`, wat("i32.add", local(first.name), distance(loop, from, to, first.step))));
       const ends = [local(first.name), local(end)] as const;
       const again = wat(`br_if ${label}`, wat("i32.lt_u", ...ends));
-      if (loop.tight) {
-        const back = pointers.map(({ name, step }) =>
-          wat(`local.set $${name}`, wat("i32.sub", local(name), constant(step))),
-        );
-        rounds = tight(loop.variable, [...start, ...back, setEnd], [...advance, ...body, again], ends);
-      } else rounds = [...start, setEnd, block(`loop ${label}`, [...body, ...advance, again])];
+      rounds = isTight
+        ? tight(loop.variable, start, [...advance, ...body, again], ends)
+        : [...start, block(`loop ${label}`, [...body, ...advance, again])];
     } else {
       const next = wat(`local.tee $${name}`, wat("i32.add", local(name), constant(loop.step)));
       const again = wat(`br_if ${label}`, wat("i32.lt_s", next, to));

@@ -1,0 +1,75 @@
+// Panels of a large matrix, copied before they are read again and again: against the plain TypeScript of the same model.
+import { describe, expect, it } from "vitest";
+import { type CompileOptions, compile } from "../../src/codegen/compile.ts";
+import type { Module } from "../../src/ir/module.ts";
+import { compile as compileText } from "../dsl/compile.ts";
+import { loadUnit } from "./load.ts";
+
+const net = (k: number, m: number, body: string, batch: number): Module =>
+  compileText(`
+model net(x: [N, ${k}]) -> [N, ${m}] {
+  param w: [${k}, ${m}] = randn() / sqrt(${k})
+  param b: [${m}] = randn()
+  ${body}
+}
+loss(out, y: [N, ${m}]) = mse(out, y)
+train { batch = ${batch}; optimizer = adam(lr = 0.01) }`);
+
+const panelsIn = (module: Module, options: CompileOptions): number =>
+  compile(module, options)
+    .programs.flatMap((p) => p.schedule.kernels)
+    .filter((kernel) => kernel.stages[0]!.name.startsWith("panel_")).length;
+
+/** Outputs of some numbers of rows, and the parameters after steps of as many. */
+async function results(module: Module, rows: readonly number[], options: CompileOptions): Promise<number[]> {
+  const trainer = (await loadUnit(compile(module, options))).create({ seed: 4 });
+  for (const [i, column] of Object.values(trainer.inputs).entries())
+    for (let k = 0; k < column.length; k++) column[k] = Math.sin((k + i) * 12.9898) * Math.cos(k * 0.731 + i);
+  return rows.flatMap((n) => {
+    trainer.predict(n);
+    const out = [...trainer.read("out")];
+    trainer.step(n);
+    return [...out, ...trainer.read("w"), ...trainer.read("b")];
+  });
+}
+
+function expectClose(found: readonly number[], wanted: readonly number[], most: number): void {
+  expect(found.length).toBe(wanted.length);
+  const worst = wanted.reduce((max, w, i) => Math.max(max, Math.abs(found[i]! - w) / Math.max(1, Math.abs(w))), 0);
+  expect(worst).toBeLessThan(most);
+}
+
+describe("panels", () => {
+  it.each([
+    [400, 16, "x @ w", 48],
+    [401, 24, "relu(x @ w + b)", 52],
+    [512, 64, "x @ w + b * x[:, 0:1]", 64],
+    [393, 40, "x @ w * 2 + b", 63],
+  ])("of [%d, %d] in %s, batches of %d", async (k, m, body, batch) => {
+    const module = net(k, m, body, batch);
+    expect(panelsIn(module, { target: "wasm" })).toBeGreaterThan(0);
+    const rows = [batch, 1, 4, 7, batch - 1];
+    const wanted = await results(module, rows, { target: "ts", recipes: "naive" });
+    expectClose(await results(module, rows, { target: "wasm" }), wanted, 1e-4);
+  });
+
+  it("give the same bits as the matrix itself, wherever they lie, and as threads without them", async () => {
+    const module = net(416, 32, "relu(x @ w + b)", 64);
+    const rows = [64, 13];
+    const options: CompileOptions = { target: "wasm" };
+    expect(panelsIn(module, options)).toBeGreaterThan(0);
+    expect(panelsIn(module, { ...options, threads: true })).toBe(0);
+    const wanted = await results(module, rows, options);
+    expect(await results(module, rows, { ...options, without: new Set(["panels"]) })).toEqual(wanted);
+    expect(await results(module, rows, { ...options, reuse: false })).toEqual(wanted);
+    expect(await results(module, rows, { ...options, threads: true })).toEqual(wanted);
+  });
+
+  it("are not made where few rows read them, the matrix is small, or its columns are no whole number of panels", () => {
+    const options: CompileOptions = { target: "wasm" };
+    expect(panelsIn(net(512, 32, "x @ w", 16), options)).toBe(0);
+    expect(panelsIn(net(256, 32, "x @ w", 64), options)).toBe(0);
+    expect(panelsIn(net(512, 30, "x @ w", 64), options)).toBe(0);
+    expect(panelsIn(net(512, 32, "x @ w", 64), { target: "ts" })).toBe(0);
+  });
+});
