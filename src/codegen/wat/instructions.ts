@@ -28,6 +28,7 @@ export const at = (instruction: string, { offset, base }: Address, ...args: Expr
 export const widened = (address: Address): Expression =>
   wat("i32x4.extend_low_i16x8_u", wat("i16x8.extend_low_i8x16_u", at("v128.load32_zero", address)));
 
+export const isConstant = (text: Expression): boolean => text.head.startsWith("i32.const ");
 export const isZero = (text: Expression): boolean => text.head === "i32.const 0";
 
 export const sum = (parts: readonly Expression[]): Expression =>

@@ -3,7 +3,18 @@ import { substituteIndex } from "../indexes.ts";
 import { constantIndex, type Index, type Loop, type Place, type Procedure, type Scalar } from "../loops.ts";
 import { bytesPer } from "../plan.ts";
 import { inlineCall } from "./inline.ts";
-import { type Address, at, constant, isZero, local, sum, type Type, times, wasmType } from "./instructions.ts";
+import {
+  type Address,
+  at,
+  constant,
+  isConstant,
+  isZero,
+  local,
+  sum,
+  type Type,
+  times,
+  wasmType,
+} from "./instructions.ts";
 import { type For, pointerKey, pointersOf } from "./pointers.ts";
 import { ScalarPrinter, type Surroundings, type Typed } from "./print-scalars.ts";
 import { block, comment, type Expression, type Text, wat } from "./text.ts";
@@ -224,7 +235,9 @@ class FunctionPrinter implements Surroundings {
     const wasRead = this.read.delete(name);
     const body = this.block(loop.body);
     this.pointers.clear();
-    const first = this.read.has(name) ? undefined : pointers.find(({ step }) => step > 0);
+    const counting = this.read.has(name) ? [] : pointers.filter(({ step }) => step > 0);
+    // Where it starts is to be unknown to V8, which else sees that a tight loop is always entered.
+    const first = (loop.tight && counting.find(({ start }) => !isConstant(start))) || counting[0];
     if (wasRead) this.read.add(name);
     const to = this.scalars.integer(loop.to);
     this.depth--;
