@@ -706,7 +706,7 @@ export const mutants = [
   mutant(
     "tight loops begin a round late",
     "codegen/wat/print-loops.ts",
-    'isTight ? wat("i32.sub", start, constant(step)) : start',
+    'sums ? wat("i32.sub", start, constant(step)) : start',
     "start",
     loadOrder,
   ),
@@ -718,10 +718,10 @@ export const mutants = [
     loadOrder,
   ),
   mutant(
-    "sums that are not stored as they are come from the first row on",
+    "all sums are taken for stored as they are",
     "codegen/load-order.ts",
-    "areStored(isSummed, behind) ? sums : sums.toReversed()",
-    "sums",
+    "return isKnown(loop.value) && !loop.add;",
+    "return true;",
     loadOrder,
   ),
   mutant(

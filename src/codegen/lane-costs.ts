@@ -138,7 +138,7 @@ export class CostModel {
     }).sum;
     const isAcross = stage.axes.some((a) => a.id === lane && a.kind === "reduce");
     const { body, end, store } = this.workOf(stage);
-    const folds = this.fitsTight(stage, lane, isAcross) ? "tight" : "loose";
+    const folds = this.fitsTight(stage, lane) ? "tight" : "loose";
     let total = 0;
     for (const part of this.partsOf(stage, lane, tiles)) {
       const widths = new Map(part.map(({ axis, segment }) => [axis.id, segment]));
@@ -162,13 +162,12 @@ export class CostModel {
 
   /**
    * Whether a tile whose sums take all registers (`load-order.ts`) is worth its ways in and out: where many rounds follow each other,
-   * and the sums then go to memory as they lie, with little done to them.
+   * and little is done to the sums.
    */
-  private fitsTight(stage: PlacedStage, lane: AxisId | undefined, isAcross: boolean): boolean {
+  private fitsTight(stage: PlacedStage, lane: AxisId | undefined): boolean {
     const inner = stage.axes.at(-1);
     if (inner?.kind !== "reduce" || this.kernel.stages.some(hasLongEnd)) return false;
-    const rounds = dimAt(inner.extent, this.batch) / (inner.id === lane ? 4 : 1);
-    return rounds >= leastRounds && (isAcross || this.workOf(stage).store.strides.get(lane ?? inner.id) === 1);
+    return dimAt(inner.extent, this.batch) / (inner.id === lane ? 4 : 1) >= leastRounds;
   }
 
   /** Segments of the tiled and laned axes, in all combinations. */
@@ -301,17 +300,18 @@ function accessCost(
   return cost;
 }
 
-/** Four numbers of a vector that go to four rows take less where the rows' neighbours are at hand (`whole-stores.ts`). */
+/** Four numbers of a vector that go to four rows take less where three other vectors of those rows are at hand (`whole-stores.ts`). */
 function storeCost(
   store: Access,
   widths: ReadonlyMap<AxisId, Segment>,
   lane: AxisId | undefined,
   isAcross: boolean,
 ): number {
-  const turns = [...widths].some(
-    ([axis, { width }]) => axis !== lane && width % 4 === 0 && store.strides.get(axis) === 1,
-  );
-  const { count, price } = accessCost(store, widths, lane, isAcross, turns ? costs.turned : costs.apart);
+  const rows = [...widths].find(([axis, { width }]) => axis !== lane && width >= 4 && store.strides.get(axis) === 1);
+  const { width } = rows?.[1] ?? { width: 1 };
+  const apart = width % 4;
+  const each = (costs.turned * (width - apart) + costs.apart * apart) / width;
+  const { count, price } = accessCost(store, widths, lane, isAcross, each);
   return count * price;
 }
 

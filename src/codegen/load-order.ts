@@ -16,8 +16,10 @@ export function orderLoads(block: readonly Loop[], after: readonly Loop[] = []):
     const behind = [...block.slice(i + 1), ...after];
     if (loop.kind === "if") return { ...loop, body: orderLoads(loop.body, behind) };
     if (loop.kind !== "for") return loop;
-    const rows = inRows(loop.body, behind);
-    return rows ? { ...loop, body: rows, tight: true } : { ...loop, body: orderLoads(loadsFirst(loop.body), behind) };
+    const rows = inRows(loop.body);
+    if (!rows) return { ...loop, body: orderLoads(loadsFirst(loop.body), behind) };
+    const sums = rows.flatMap((part) => (part.kind === "assign" ? [part.name] : []));
+    return { ...loop, body: rows, tight: areStored(new Set(sums), behind) ? [] : sums };
   });
 }
 
@@ -40,47 +42,24 @@ function loadsFirst(block: readonly Loop[]): Loop[] {
   return [...loads.filter((loop) => !isWide(loop)), ...loads.filter(isWide), ...rest];
 }
 
-/**
- * The sums of a tile that is too large for all its loads at once: each load before the first sum that needs it. Undefined where that
- * does not help. V8 goes through the sums in the order in which what follows asks for them, from its end: backwards, unless they
- * are stored as they are.
- */
-function inRows(block: readonly Loop[], behind: readonly Loop[]): Loop[] | undefined {
+/** The sums of a tile that is too large for all its loads at once: each load before the first sum that needs it. */
+function inRows(block: readonly Loop[]): Loop[] | undefined {
   const loads = block.filter((loop): loop is Let => loop.kind === "let");
   const sums = block.filter((loop): loop is Assign => loop.kind === "assign");
-  const isLoaded = new Set(loads.map(({ name }) => name));
-  const isSummed = new Set(sums.map(({ name }) => name));
-  const arePlain =
-    loads.every(({ mutable, value }) => !mutable && isPlainLoad(value) && lanesOf(value) === 4) &&
-    loads.every(({ value }) =>
-      isFixed(value, { variables: new Set([...isLoaded, ...isSummed]), buffers: new Set() }),
-    ) &&
-    sums.every(({ value }) => lanesOf(value) === 4);
-  if (sums.length === 0 || loads.length + sums.length < block.length || !arePlain) return undefined;
-  if (fits(loads.length + sums.length)) return undefined;
-  const rows: Loop[] = [];
-  const lastUse = new Map<string, number>();
-  const ordered = areStored(isSummed, behind) ? sums : sums.toReversed();
-  const needs = ordered.map(({ value }) => [...namesIn(value)].filter((name) => isLoaded.has(name)));
-  needs.forEach((names, i) => {
-    for (const name of names) lastUse.set(name, i);
-  });
-  const held = new Set<string>();
-  const seen = new Set<string>();
-  let most = 0;
-  for (const [i, sum] of ordered.entries()) {
-    for (const name of needs[i]!) held.add(name);
-    most = Math.max(most, held.size);
-    rows.push(...loads.filter(({ name }) => held.has(name) && !seen.has(name)), sum);
-    for (const name of held) {
-      seen.add(name);
-      if (lastUse.get(name) === i) held.delete(name);
-    }
-  }
-  return fits(sums.length + most) ? rows : undefined;
+  const isAll = sums.length > 0 && loads.length + sums.length === block.length;
+  if (!isAll || fits(block.length) || !block.every((loop) => isLetOrAssign(loop) && lanesOf(loop.value) === 4))
+    return undefined;
+  const changing = { variables: new Set([...loads, ...sums].map(({ name }) => name)), buffers: new Set<string>() };
+  if (!loads.every(({ mutable, value }) => !mutable && isPlainLoad(value) && isFixed(value, changing)))
+    return undefined;
+  const uses = loads.map(({ name }) => sums.flatMap(({ value }, i) => (namesIn(value).has(name) ? [i] : [])));
+  if (uses.some((at) => at.length === 0)) return undefined;
+  const held = sums.map((_, i) => uses.filter((at) => at[0]! <= i && i <= at.at(-1)!).length);
+  if (!fits(sums.length + Math.max(...held))) return undefined;
+  return sums.flatMap((sum, i) => [...loads.filter((_, k) => uses[k]![0] === i), sum]);
 }
 
-/** Whether the first store that follows is of one of these, perhaps by another name. */
+/** Whether the first store that follows is of one of these, perhaps by another name: then they are asked for in order. */
 function areStored(sums: Names, behind: readonly Loop[]): boolean {
   const known = new Set(sums);
   const isKnown = (scalar: Scalar): boolean => scalar.kind === "var" && known.has(scalar.name);
@@ -94,7 +73,7 @@ function areStored(sums: Names, behind: readonly Loop[]): boolean {
 type Names = ReadonlySet<string>;
 
 /** Whether there are registers for so many vectors and a product. */
-export const fits = (vectors: number): boolean => vectors < registers;
+const fits = (vectors: number): boolean => vectors < registers;
 
 function namesIn(scalar: Scalar, names = new Set<string>()): Names {
   if (scalar.kind === "var") names.add(scalar.name);

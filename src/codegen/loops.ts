@@ -87,8 +87,11 @@ export type Loop =
       readonly to: Scalar;
       readonly step: number;
       readonly body: readonly Loop[];
-      /** One round is to be compiled as it stands, and not several of them at once: its numbers need all registers. */
-      readonly tight?: true;
+      /**
+       * Its numbers need all registers, so that one round is to be compiled as it stands, and not several of them at once. Which of
+       * its sums what follows does not ask for in order.
+       */
+      readonly tight?: readonly string[];
     }
   /** `const name = value`, or `let` where it is assigned later. */
   | { readonly kind: "let"; readonly name: string; readonly value: Scalar; readonly mutable: boolean }

@@ -69,7 +69,7 @@ describe("loads of an innermost loop", () => {
 
   it("come row by row where they do not, in a loop that is kept as it is", () => {
     const loop = arranged(tile(5, 2, asTheyAre).block);
-    expect(loop.tight).toBe(true);
+    expect(loop.tight).toEqual([]);
     expect(namesOf(loop.body).slice(0, 6)).toEqual(["x0", "w0", "sum0", "w1", "sum1", "x1"]);
     expect(mostHeld(loop.body)).toBeLessThanOrEqual(registers);
   });
@@ -77,12 +77,10 @@ describe("loads of an innermost loop", () => {
   it.each([
     ["what is done with the sums comes before they are stored", doubled],
     ["they are added to what is there", stored((sum) => sum, true)],
-  ])("come from the last row on where %s", (_, after) => {
+  ])("come row by row, and the loop keeps the order of its sums, where %s", (_, after) => {
     const { block, loop: before } = tile(5, 2, after);
     const loop = arranged(block);
-    expect(loop.tight).toBe(true);
-    expect(namesOf(loop.body).slice(0, 6)).toEqual(["w1", "x4", "sum9", "w0", "sum8", "x3"]);
-    expect(mostHeld(loop.body)).toBeLessThanOrEqual(registers);
+    expect(loop.tight).toEqual(Array.from({ length: 10 }, (__, i) => `sum${i}`));
     expect(loop.body.map((part) => JSON.stringify(part)).sort()).toEqual(
       before.body.map((part) => JSON.stringify(part)).sort(),
     );
@@ -93,7 +91,7 @@ describe("loads of an innermost loop", () => {
       ...sums.map((sum): Loop => ({ kind: "let", name: `d_${sum}`, value: four(sum), mutable: false })),
       ...asTheyAre(sums.map((sum) => `d_${sum}`)),
     ];
-    expect(namesOf(arranged(tile(5, 2, renamed).block).body)[0]).toBe("x0");
+    expect(arranged(tile(5, 2, renamed).block).tight).toEqual([]);
   });
 
   it("come first all the same where row by row would not do, or a place depends on a load", () => {
