@@ -75,5 +75,9 @@ export function kernelKey(context: LoweringContext, kernel: Kernel): KernelKey {
     const out = `${value(s.out.value)}[${s.out.at.map(place).join(";")}]${s.out.mode}`;
     return [axes, fold, body, epilogue, list, filter, band, out].join("|");
   };
-  return { text: `${kernel.shared} ${kernel.stages.map(stage).join(" / ")}`, values, streams };
+  return {
+    text: `${kernel.shared}${kernel.lead === undefined ? "" : ` ${kernel.lead}`} ${kernel.stages.map(stage).join(" / ")}`,
+    values,
+    streams,
+  };
 }

@@ -89,7 +89,8 @@ export class CostModel {
     const { stages, shared, lead } = this.kernel;
     const own = stages.map((stage) => this.bestOwnAxis(stage));
     if (lead !== undefined) {
-      const axes = stages[lead]!.axes.slice(shared).filter((axis) => this.mayLieAlong(stages[lead]!, axis));
+      const inner = stages[lead]!.axes.slice(shared).filter(({ kind }) => kind === "parallel");
+      const axes = inner.filter((axis) => this.mayLieAlong(stages[lead]!, axis));
       for (const { id } of axes) yield own.with(lead, id);
       return;
     }

@@ -2,7 +2,7 @@
 // first, one row beside the other, and all rows of the result then read the copy. Before: a kernel that sums. After: the same sums in
 // a loop over panels of columns, behind a stage that copies one. Contract: exact. Not for threads: they would share the one copy.
 import { type Affine, type Axis, at, type Expr, isAffine, load } from "../ir/stage.ts";
-import { dimAt, isStatic } from "../ir/types.ts";
+import { dimAt, dimText, isStatic } from "../ir/types.ts";
 import { cacheLevels, line } from "./cache.ts";
 import { axisOf, compose, composeExpr, mapExpr, visitExpr } from "./expr.ts";
 import { stridesOfValue } from "./lower-context.ts";
@@ -108,7 +108,7 @@ function inPanels(
   const places = stage.out.at.map((place) => (isAffine(place) ? compose(place, moved) : undefined));
   if (!copied || !body || (stage.epilogue && !epilogue) || places.includes(undefined)) return undefined;
   const copy: PlacedStage = {
-    name: `panel_${summed.extent}x${width}`,
+    name: `panel_${dimText(summed.extent)}x${width}`,
     axes: [panels, copiedRow, copiedColumn],
     body: copied,
     out: { value: panel.id, at: [at(copiedRow.id), at(copiedColumn.id)], mode: "set" },

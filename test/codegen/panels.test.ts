@@ -5,7 +5,7 @@ import type { Module } from "../../src/ir/module.ts";
 import { compile as compileText } from "../dsl/compile.ts";
 import { loadUnit } from "./load.ts";
 
-const net = (k: number, m: number, body: string, batch: number): Module =>
+const net = (k: number, m: number, body: string, batch: number, optimizer = "adam(lr = 0.01)"): Module =>
   compileText(`
 model net(x: [N, ${k}]) -> [N, ${m}] {
   param w: [${k}, ${m}] = randn() / sqrt(${k})
@@ -13,7 +13,7 @@ model net(x: [N, ${k}]) -> [N, ${m}] {
   ${body}
 }
 loss(out, y: [N, ${m}]) = mse(out, y)
-train { batch = ${batch}; optimizer = adam(lr = 0.01) }`);
+train { batch = ${batch}; optimizer = ${optimizer} }`);
 
 const panelsIn = (module: Module, options: CompileOptions): number =>
   compile(module, options)
@@ -51,6 +51,16 @@ describe("panels", () => {
     const rows = [batch, 1, 4, 7, batch - 1];
     const wanted = await results(module, rows, { target: "ts", recipes: "naive" });
     expectClose(await results(module, rows, { target: "wasm" }), wanted, 1e-4);
+  });
+
+  it("over the batch, in gradients of large batches, have names and results as the others", async () => {
+    const module = net(64, 64, "x @ w", 448, "sgd(lr = 0.05)");
+    const names = compile(module, { target: "wasm" }).programs.flatMap((p) => p.procedures.map(({ name }) => name));
+    expect(names.filter((name) => name.startsWith("panel_"))).toEqual([
+      expect.stringMatching(/^panel_matmul\w*_64x64xN$/),
+    ]);
+    const wanted = await results(module, [448, 401, 3], { target: "ts", recipes: "naive" });
+    expectClose(await results(module, [448, 401, 3], { target: "wasm" }), wanted, 1e-4);
   });
 
   it("give the same bits as the matrix itself, wherever they lie, and as threads without them", async () => {
