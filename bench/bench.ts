@@ -13,7 +13,7 @@ import { jobs } from "./jobs.ts";
 import { kernels } from "./kernels.ts";
 import { findTorch, type PeerKind, peerKinds, peersInstalled } from "./peer.ts";
 import { probe, quietEnough } from "./probe.ts";
-import { type Entry, type RaceOptions, type RaceResult, race } from "./race.ts";
+import { type RaceOptions, type RaceResult, race } from "./race.ts";
 import { recheckTable, recheckTimes } from "./recheck.ts";
 import { compileTable, goalTable, jobTable, kernelTable, raceTable, versions } from "./report.ts";
 import { benchFolder, findTarget, libraryFor, reference } from "./targets.ts";
@@ -154,32 +154,13 @@ async function runRaces({ only, clock, quick, dataDir }: Options, kinds: readonl
   for (const workload of workloads.filter((w) => only?.includes(w.name) ?? true)) {
     const library = await libraryFor(workload, findTarget(reference));
     const inputs = writeInputs(folder, workload, data[workload.data], library);
-    const { able, rows } = await withoutHindered(kinds, clock);
-    const raced = await race(workload, inputs, able, reference, raceOptions(quick, clock));
-    const result = { ...raced, entries: [...raced.entries, ...rows] };
+    const result = await race(workload, inputs, kinds, reference, raceOptions(quick, clock));
     results.push(result);
     clear();
     print(`\n${raceTable(workload, result)}\n`);
   }
   print(`\n${versions(results)}\n`);
   return results;
-}
-
-/** Those that threads would serve now; the others as rows that say why they were not measured. */
-async function withoutHindered(
-  kinds: readonly PeerKind[],
-  clock: Options["clock"],
-): Promise<{ readonly able: readonly PeerKind[]; readonly rows: readonly Entry[] }> {
-  const hindered = kinds.filter(({ threads = 1 }) => threads > 1);
-  if (hindered.length === 0) return { able: kinds, rows: [] };
-  const gain = clock === "wall" ? await probe() : 0;
-  if (gain >= quietEnough) return { able: kinds, rows: [] };
-  const why =
-    clock === "wall"
-      ? `two independent processes did ${gain.toFixed(2)} times the work of one, not ${quietEnough}`
-      : "CPU time is no measure of threads";
-  const rows = hindered.map(({ name, title }) => ({ peer: name, title, failed: `not measurable: ${why}` }));
-  return { able: kinds.filter((kind) => !hindered.includes(kind)), rows };
 }
 
 interface Record {
@@ -203,9 +184,12 @@ function raceOptions(quick: boolean, clock: RaceOptions["clock"]): RaceOptions {
   const say = (text: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
   };
+  // CPU time is no measure of threads: those that wait take it too.
+  const hasSecondCore = async (): Promise<boolean> => clock === "wall" && (await probe(1)) >= quietEnough;
+  const always = { clock, say, hasSecondCore };
   return quick
-    ? { rounds: 5, round: 0.08, patience: 3, check: { steps: 50, seconds: 5 }, clock, say }
-    : { rounds: 15, round: 0.25, patience: 15, check: { steps: 50, seconds: 25 }, clock, say };
+    ? { rounds: 5, round: 0.08, patience: 3, check: { steps: 50, seconds: 5 }, ...always }
+    : { rounds: 15, round: 0.25, patience: 15, check: { steps: 50, seconds: 25 }, ...always };
 }
 
 /** 1 where a peer computed something else: then its time says nothing. */

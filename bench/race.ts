@@ -13,7 +13,13 @@ export interface RaceOptions {
   readonly check: { readonly steps: number; readonly seconds: number };
   readonly clock: keyof Timing;
   readonly say: (text: string) => void;
+  /** Whether the machine has a core for a second thread at this moment: asked before and after each round of peers with threads. */
+  readonly hasSecondCore: () => Promise<boolean>;
 }
+
+/** A peer with threads is measured if the machine had a core for them in so many rounds. */
+const leastRounds = 3;
+const hasThreads = ({ threads = 1 }: PeerKind): boolean => threads > 1;
 
 export interface Entry {
   readonly peer: string;
@@ -68,7 +74,8 @@ export async function race(
     for (const [kind, runner] of running()) {
       const expected = runner.spent / Math.max(runner.samples.size, 1);
       if (round >= 2 && runner.spent + expected > options.patience) continue;
-      const failure = await guarded(() => timeRound(runner, round, options));
+      const time = hasThreads(kind) ? timeQuietRound : timeRound;
+      const failure = await guarded(() => time(runner, round, options));
       if (failure instanceof PeerFailure) runners.set(kind, failure);
     }
   }
@@ -78,7 +85,11 @@ export async function race(
   for (const [kind, runner] of runners) {
     const name = { peer: kind.name, title: kind.title };
     if (runner instanceof PeerFailure) entries.push({ ...name, failed: runner.message });
-    else entries.push({ ...name, ...(await finish(runner, base, truth, workload.tolerance)) });
+    else if (hasThreads(kind) && runner.samples.size < leastRounds) {
+      await runner.process.end();
+      const often = `in ${runner.samples.size} of ${options.rounds} rounds`;
+      entries.push({ ...name, failed: `not measurable: the machine had a second core ${often}` });
+    } else entries.push({ ...name, ...(await finish(runner, base, truth, workload.tolerance)) });
   }
   return { workload: workload.name, entries };
 }
@@ -116,6 +127,13 @@ async function timeRound(runner: Runner, round: number, { clock }: RaceOptions):
   runner.samples.set(round, timing[clock] / runner.stepsPerRound);
   runner.spent += timing.wall;
   runner.waits.push(timing.wall / timing.cpu);
+}
+
+/** A round that counts if the machine had a core for the second thread before and after it. */
+async function timeQuietRound(runner: Runner, round: number, options: RaceOptions): Promise<void> {
+  if (!(await options.hasSecondCore())) return;
+  await timeRound(runner, round, options);
+  if (!(await options.hasSecondCore())) runner.samples.delete(round);
 }
 
 async function finish(

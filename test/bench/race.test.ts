@@ -23,6 +23,7 @@ const options: RaceOptions = {
   check: { steps: 3, seconds: 1 },
   clock: "wall",
   say: () => {},
+  hasSecondCore: async () => true,
 };
 
 /** A peer whose answers are made up: `losses` and seconds per step, by round. */
@@ -78,6 +79,22 @@ describe("a race", () => {
     expect(check("near").agrees).toBe(true);
     expect(check("nan").agrees).toBe(false);
     expect(check("short")).toEqual({ steps: 2, difference: 0, agrees: true });
+  });
+
+  test("counts rounds of threads only where the machine had a second core before and after them", async () => {
+    const peers = [fake("ours", honest), { ...fake("two", honest), threads: 2 }];
+    const asked = async (answers: boolean[]): Promise<Entry> => {
+      const rest = [...answers];
+      const hasSecondCore = async () => rest.shift() ?? true;
+      const { entries } = await race(workload, "", peers, "ours", { ...options, hasSecondCore });
+      expect(entries.find((e) => e.peer === "ours")!.samples).toHaveLength(4);
+      return entries.find((e) => e.peer === "two")!;
+    };
+    expect((await asked([])).samples).toHaveLength(4);
+    // The second round is not timed; the third one is timed and thrown away.
+    expect((await asked([true, true, false, true, false])).failed).toMatch(/not measurable: .* in 2 of 4 rounds/);
+    expect((await asked([true, true, false])).samples).toHaveLength(3);
+    expect((await asked(Array(8).fill(false))).failed).toMatch(/in 0 of 4 rounds/);
   });
 
   test("pairs rounds, so that a slow spell of the machine cancels", async () => {
