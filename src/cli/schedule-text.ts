@@ -1,7 +1,7 @@
 // `nnc inspect --explain-schedule`: how each kernel's loops run and where each value lies, with the reasons. Text only.
 import { bandText } from "../codegen/bands.ts";
 import type { Unit } from "../codegen/compile.ts";
-import type { PlacedStage, Recipe, Schedule, Value } from "../codegen/schedule.ts";
+import type { Kernel, PlacedStage, Recipe, Schedule, Value } from "../codegen/schedule.ts";
 import type { AxisId } from "../ir/stage.ts";
 import { type Dim, dimText, typeText } from "../ir/types.ts";
 
@@ -9,9 +9,9 @@ type Compiled = Unit["programs"][number];
 
 export const scheduleText = (program: Compiled): string => {
   const { schedule, procedures, recipes } = program;
-  const kernels = schedule.kernels.map(({ stages, shared }, k) => {
-    const skips = stages.flatMap((s) => [...listLines(schedule, s), ...bandLines(s)]);
-    const lines = [...loopLines(stages[0]!, shared, recipes[k]!), ...new Set(skips)];
+  const kernels = schedule.kernels.map((kernel, k) => {
+    const skips = kernel.stages.flatMap((s) => [...listLines(schedule, s), ...bandLines(s)]);
+    const lines = [...loopLines(kernel, recipes[k]!), ...panelLines(schedule, kernel), ...new Set(skips)];
     return [procedures[k]!.name, ...lines, `why: ${recipes[k]!.why}`].join("\n  ");
   });
   const layouts = layoutLines(schedule);
@@ -19,11 +19,12 @@ export const scheduleText = (program: Compiled): string => {
 };
 
 /** Outermost first: `n: N by 2`. */
-function loopLines(lead: PlacedStage, shared: number, recipe: Recipe): string[] {
+function loopLines({ stages, shared, lead: leading = 0 }: Kernel, recipe: Recipe): string[] {
+  const lead = stages[leading]!;
   const byId = new Map(lead.axes.map((axis) => [axis.id, axis]));
   const order = recipe.order ?? lead.axes.slice(0, shared).map((axis) => axis.id);
   const inner = lead.axes.slice(shared).map((axis) => axis.id);
-  const lane = recipe.lanes?.[0];
+  const lane = recipe.lanes?.[leading];
   const texts = [...order, ...inner].map((id) => {
     const { name, extent, kind } = byId.get(id)!;
     const tile = recipe.tiles.get(id) ?? 1;
@@ -34,6 +35,10 @@ function loopLines(lead: PlacedStage, shared: number, recipe: Recipe): string[] 
   });
   return texts.length > 0 ? [`loops: ${texts.join(", ")}`] : [];
 }
+
+/** What is copied before the stage that leads. */
+const panelLines = ({ values }: Schedule, { stages, lead = 0 }: Kernel): string[] =>
+  stages.slice(0, lead).map(({ out }) => `${values[out.value]!.name} is a copy that all its rows read`);
 
 function listLines(schedule: Schedule, stage: PlacedStage): string[] {
   const nameOf = (id: AxisId): string => stage.axes.find((axis) => axis.id === id)!.name;

@@ -222,6 +222,7 @@ describe("nnc inspect", () => {
     expect(ts).toMatch(/loops: .* of 512 by \d.*\n {2}why: .* loads per multiply-add/);
     expect(ts).not.toContain("lanes");
     expect(wasm).toContain("why: lanes along");
+    expect(wasm).toContain("fc2.weight_panel is a copy that all its rows read");
     expect(wasm).toContain("fc1.weight: [512, 784] lies as [784, 512], 16 free after each row");
     const dense = await nnc(["inspect", "bench/models/mlp-big.nn", "--explain-schedule", "--dense"]);
     expect(dense.stdout).not.toContain("list");
