@@ -17,7 +17,7 @@ import { loweringContext } from "./lower-context.ts";
 import { entryInputs, makeManifest } from "./manifest.ts";
 import { NameScope } from "./names.ts";
 import { withPart } from "./parts.ts";
-import { lanePasses, schedulePasses } from "./passes/pipeline.ts";
+import { placingPasses, schedulePasses } from "./passes/pipeline.ts";
 import { type Plan, type Program, planMemory } from "./plan.ts";
 import { chooseRecipe, naive } from "./recipes.ts";
 import type { Caps, Kernel, Recipe, Schedule } from "./schedule.ts";
@@ -157,15 +157,16 @@ function fuse(
   return schedule;
 }
 
-/** What lanes ask for, where the target has them. */
+/** How values lie and are copied, as the target asks for it. */
 function arrange(
   schedules: ReadonlyMap<string, Schedule>,
   options: CompileOptions,
   batch: number,
 ): ReadonlyMap<string, Schedule> {
   const target = caps[options.target];
-  if (target.lanes === 1 || options.recipes === "naive") return schedules;
-  return lanePasses
+  if (options.recipes === "naive" || options.debug) return schedules;
+  return placingPasses
+    .filter(({ everywhere }) => everywhere || target.lanes > 1)
     .filter(({ name, alone }) => !(options.without?.has(name) || (alone && sharesWork(options))))
     .reduce((current, pass) => pass.run(current, target, batch), schedules);
 }

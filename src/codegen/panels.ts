@@ -6,6 +6,7 @@ import { dimAt, dimText, isStatic } from "../ir/types.ts";
 import { cacheLevels, line } from "./cache.ts";
 import { axisOf, compose, composeExpr, mapExpr, visitExpr } from "./expr.ts";
 import { stridesOfValue } from "./lower-context.ts";
+import { asKernel } from "./passes/inline.ts";
 import { nameValues } from "./passes/names.ts";
 import { chooseRecipe } from "./recipes.ts";
 import { hasLongEnd } from "./row-by-row.ts";
@@ -17,12 +18,12 @@ const leastReaders = 8;
 
 export function copyPanels(schedule: Schedule, caps: Caps, batch: number): Schedule {
   let values = schedule.values;
-  const kernels = schedule.kernels.map((kernel) => {
+  const kernels = schedule.kernels.flatMap((kernel) => {
     const wanted = panelOf(schedule, kernel, caps, batch);
     const made = wanted && inPanels(kernel.stages[0]!, wanted, values);
-    if (!made) return kernel;
+    if (!made) return [kernel];
     values = [...values, made.panel];
-    return made.kernel;
+    return made.kernels;
   });
   return values === schedule.values ? schedule : nameValues({ ...schedule, values, kernels });
 }
@@ -47,22 +48,34 @@ function panelOf(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number):
   if (dimAt(summed.extent, batch) <= cacheLevels[0].lines || !isContraction(stage) || hasLongEnd(stage))
     return undefined;
   const recipe = chooseRecipe(schedule, kernel, caps, batch);
-  const columns = stage.axes.find((a) => a.id === recipe.lanes?.[0] && a.kind === "parallel");
-  const width = columns && recipe.tiles.get(columns.id);
-  if (!width || !isStatic(columns.extent) || columns.extent % width !== 0) return undefined;
-  if (readersOf(stage, columns, recipe, batch) < leastReaders) return undefined;
-  const matrices: Load[] = [];
+  for (const columns of stage.axes.filter((a) => a.kind === "parallel" && isStatic(a.extent))) {
+    const width = recipe.tiles.get(columns.id) ?? 1;
+    if (width === 1 || (recipe.lanes && recipe.lanes[0] !== columns.id)) continue;
+    const matrix = matrixOf(schedule, stage, columns, summed, batch);
+    if (matrix && readersOf(stage, columns, recipe, batch) >= leastReaders) return { matrix, columns, width, summed };
+  }
+  return undefined;
+}
+
+/** The one matrix that a stage reads by these columns, if they lie side by side and its rows apart. */
+function matrixOf(
+  schedule: Schedule,
+  stage: PlacedStage,
+  columns: Axis,
+  summed: Axis,
+  batch: number,
+): Load | undefined {
+  const loads: Load[] = [];
   visitExpr(stage.body, (e) => {
-    if (e.kind === "load" && e.at.some((place) => place.terms.some((t) => t.axis === columns.id))) matrices.push(e);
+    if (e.kind === "load" && e.at.some((place) => place.terms.some((t) => t.axis === columns.id))) loads.push(e);
   });
-  const [matrix] = matrices;
-  if (matrices.length !== 1 || !matrix || matrix.guard || schedule.values[matrix.of]!.type.dtype !== "f32")
+  const [matrix] = loads;
+  if (loads.length !== 1 || !matrix || matrix.guard || schedule.values[matrix.of]!.type.dtype !== "f32")
     return undefined;
   const axes = matrix.at.map(axisOf);
   const strides = stridesOfValue(schedule, matrix.of, batch);
   const strideOf = (axis: Axis): number => strides[axes.indexOf(axis.id)] ?? 0;
-  const isMatrix = axes.length === 2 && strideOf(columns) === 1 && strideOf(summed) >= line;
-  return isMatrix ? { matrix, columns, width, summed } : undefined;
+  return axes.length === 2 && strideOf(columns) === 1 && strideOf(summed) >= line ? matrix : undefined;
 }
 
 /** How many tiles read the same columns. */
@@ -71,12 +84,12 @@ function readersOf(stage: PlacedStage, columns: Axis, { tiles }: Recipe, batch: 
   return rows.reduce((k, { id, extent }) => (k * dimAt(extent, batch)) / (tiles.get(id) ?? 1), 1);
 }
 
-/** The kernel with the panel that it fills; undefined where a place would not be affine. */
+/** A kernel that fills panels, and one for the columns that are left; undefined where a place would not be affine. */
 function inPanels(
   stage: PlacedStage,
   { matrix, columns, width, summed }: Panel,
   values: readonly Value[],
-): { readonly kernel: Kernel; readonly panel: Value } | undefined {
+): { readonly kernels: readonly Kernel[]; readonly panel: Value } | undefined {
   const source = values[matrix.of]!;
   const panel: Value = {
     id: values.length,
@@ -86,12 +99,12 @@ function inPanels(
     origins: source.origins,
   };
   const free = Math.max(...stage.axes.map((a) => a.id)) + 1;
-  const panels: Axis = { id: free, name: "panel", extent: Number(columns.extent) / width, kind: "parallel" };
+  const size = Number(columns.extent);
+  const panels: Axis = { id: free, name: "panel", extent: Math.floor(size / width), kind: "parallel" };
   const column: Axis = { ...columns, id: free + 1, extent: width };
   const copiedRow: Axis = { ...summed, id: free + 2, kind: "parallel" };
   const copiedColumn: Axis = { ...column, id: free + 3 };
   const inPanel = (axis: Axis): Affine => ({ const: 0, terms: [...at(panels.id, width).terms, ...at(axis.id).terms] });
-  const moved = new Map([[columns.id, inPanel(column)]]);
   const copied = composeExpr(
     matrix,
     new Map([
@@ -100,13 +113,11 @@ function inPanels(
     ]),
   );
   const read = load(panel.id, [at(summed.id), at(column.id)]);
-  const body = composeExpr(
-    mapExpr(stage.body, (e) => (e === matrix ? read : e)),
-    moved,
-  );
-  const epilogue = stage.epilogue && composeExpr(stage.epilogue, moved);
-  const places = stage.out.at.map((place) => (isAffine(place) ? compose(place, moved) : undefined));
-  if (!copied || !body || (stage.epilogue && !epilogue) || places.includes(undefined)) return undefined;
+  const ofPanel = { ...stage, body: mapExpr(stage.body, (e) => (e === matrix ? read : e)) };
+  const sum = moved(ofPanel, columns, column, inPanel(column));
+  const left: Axis = { ...columns, id: free + 1, extent: size % width };
+  const rest = moved(stage, columns, left, at(left.id, 1, size - (size % width)));
+  if (!copied || !sum || !rest) return undefined;
   const copy: PlacedStage = {
     name: `panel_${dimText(summed.extent)}x${width}`,
     axes: [panels, copiedRow, copiedColumn],
@@ -114,12 +125,23 @@ function inPanels(
     out: { value: panel.id, at: [at(copiedRow.id), at(copiedColumn.id)], mode: "set" },
     origins: source.origins,
   };
-  const sum: PlacedStage = {
+  const kernel = { stages: [copy, { ...sum, axes: [panels, ...sum.axes] }], shared: 1, lead: 1 };
+  const ofRest = size % width === 0 ? [] : [asKernel({ ...rest, name: `rest_of_${stage.name}` })];
+  return { kernels: [kernel, ...ofRest], panel };
+}
+
+/** The stage with another axis for one of its own, whose points are at a place. */
+function moved(stage: PlacedStage, from: Axis, to: Axis, place: Affine): PlacedStage | undefined {
+  const by = new Map([[from.id, place]]);
+  const body = composeExpr(stage.body, by);
+  const epilogue = stage.epilogue && composeExpr(stage.epilogue, by);
+  const places = stage.out.at.map((p) => (isAffine(p) ? compose(p, by) : undefined));
+  if (!body || (stage.epilogue && !epilogue) || places.includes(undefined)) return undefined;
+  return {
     ...stage,
-    axes: [panels, ...stage.axes.map((a) => (a.id === columns.id ? column : a))],
+    axes: stage.axes.map((axis) => (axis.id === from.id ? to : axis)),
     body,
     ...(epilogue ? { epilogue } : {}),
-    out: { ...stage.out, at: places.filter((place) => place !== undefined) },
+    out: { ...stage.out, at: places.filter((p) => p !== undefined) },
   };
-  return { kernel: { stages: [copy, sum], shared: 1, lead: 1 }, panel };
 }

@@ -32,7 +32,7 @@ function inPairs({ stages, shared }: Kernel, recipe: Recipe, batch: number): Rec
 const pair = 8;
 
 function chooseTiles(kernel: Kernel, caps: Caps, batch: number): Recipe {
-  const lead = kernel.stages[0]!;
+  const lead = kernel.stages[kernel.lead ?? 0]!;
   const axes = tileable(kernel, lead);
   if (axes.length === 0) return naive;
   const loads = loadsByAxes(lead, axes);

@@ -45,11 +45,15 @@ describe("panels", () => {
     [401, 24, "relu(x @ w + b)", 52],
     [512, 64, "x @ w + b * x[:, 0:1]", 64],
     [393, 40, "x @ w * 2 + b", 63],
+    [400, 31, "relu(x @ w + b)", 48],
   ])("of [%d, %d] in %s, batches of %d", async (k, m, body, batch) => {
     const module = net(k, m, body, batch);
-    expect(panelsIn(module, { target: "wasm" })).toBeGreaterThan(0);
+    // WebAssembly has transposed weights where the columns are no whole number of vectors.
+    for (const target of m % 4 === 0 ? (["ts", "wasm"] as const) : (["ts"] as const))
+      expect(panelsIn(module, { target })).toBeGreaterThan(0);
     const rows = [batch, 1, 4, 7, batch - 1];
     const wanted = await results(module, rows, { target: "ts", recipes: "naive" });
+    expect(await results(module, rows, { target: "ts" })).toEqual(wanted);
     expectClose(await results(module, rows, { target: "wasm" }), wanted, 1e-4);
   });
 
@@ -75,11 +79,10 @@ describe("panels", () => {
     expect(await results(module, rows, { ...options, threads: true })).toEqual(wanted);
   });
 
-  it("are not made where few rows read them, the matrix is small, or its columns are no whole number of panels", () => {
+  it("are not made where few rows read them, the matrix is small, or the build is for looking into", () => {
     const options: CompileOptions = { target: "wasm" };
     expect(panelsIn(net(512, 32, "x @ w", 16), options)).toBe(0);
     expect(panelsIn(net(256, 32, "x @ w", 64), options)).toBe(0);
-    expect(panelsIn(net(512, 30, "x @ w", 64), options)).toBe(0);
-    expect(panelsIn(net(512, 32, "x @ w", 64), { target: "ts" })).toBe(0);
+    expect(panelsIn(net(512, 32, "x @ w", 64), { target: "ts", debug: true })).toBe(0);
   });
 });

@@ -2,7 +2,7 @@
 // are on, and however the model is spelled.
 import { keyHash, mix } from "../../src/base/random.ts";
 import { type CompileOptions, compile as compileUnit } from "../../src/codegen/compile.ts";
-import { lanePasses, schedulePasses } from "../../src/codegen/passes/pipeline.ts";
+import { placingPasses, schedulePasses } from "../../src/codegen/passes/pipeline.ts";
 import { emitModule } from "../../src/codegen/ts/emit.ts";
 import { printPlain } from "../../src/codegen/ts/plain.ts";
 import { assemble } from "../../src/codegen/wat/assemble.ts";
@@ -257,7 +257,7 @@ export const variants: readonly {
   { name: "WebAssembly with naive recipes", base: wasm, other: { ...wasm, recipes: "naive" }, isExact: false },
   { name: "WebAssembly for a larger batch", base: wasm, other: { ...wasm, batch: 9 }, isExact: false },
   { name: "WebAssembly with strict floats", base: wasm, other: { ...wasm, strictFloat: true }, isExact: false },
-  ...lanePasses.map(({ name }) => ({
+  ...placingPasses.map(({ name }) => ({
     name: `WebAssembly without ${name}`,
     base: wasm,
     other: { ...wasm, without: new Set([name]) },

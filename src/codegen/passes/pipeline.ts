@@ -97,14 +97,16 @@ export const schedulePasses: readonly SchedulePass[] = [
   },
 ];
 
-/** What lanes ask for, over all programs of a module: they share their parameters. */
-export interface LanePass extends PassRecord {
+/** How values lie and are copied, over all programs of a module: they share their parameters. For targets with lanes, most of them. */
+export interface PlacingPass extends PassRecord {
+  /** Also for targets without lanes. */
+  readonly everywhere?: true;
   /** Not where threads share the work. */
   readonly alone?: true;
   run(schedules: ReadonlyMap<string, Schedule>, target: Caps, batch: number): ReadonlyMap<string, Schedule>;
 }
 
-export const lanePasses: readonly LanePass[] = [
+export const placingPasses: readonly PlacingPass[] = [
   {
     name: "layouts",
     contract: "reorder",
@@ -122,6 +124,7 @@ export const lanePasses: readonly LanePass[] = [
     name: "panels",
     contract: "exact",
     summary: "copies the columns of a large matrix that a tile reads again and again",
+    everywhere: true,
     alone: true,
     run: (schedules, target, batch) =>
       new Map([...schedules].map(([name, schedule]) => [name, copyPanels(schedule, target, batch)])),
