@@ -739,6 +739,13 @@ export const mutants = [
     panels,
   ),
   mutant(
+    "panels with lanes leave a rest of columns",
+    "codegen/panels.ts",
+    "const keepsSums = !recipe.lanes ||",
+    "const keepsSums = recipe.lanes ||",
+    panels,
+  ),
+  mutant(
     "lanes along panels",
     "codegen/lane-costs.ts",
     "    if (lead !== undefined) {",

@@ -50,7 +50,9 @@ function panelOf(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number):
   const recipe = chooseRecipe(schedule, kernel, caps, batch);
   for (const columns of stage.axes.filter((a) => a.kind === "parallel" && isStatic(a.extent))) {
     const width = recipe.tiles.get(columns.id) ?? 1;
-    if (width === 1 || (recipe.lanes && recipe.lanes[0] !== columns.id)) continue;
+    // With lanes a rest of columns may have other lanes than they had, and thereby other sums.
+    const keepsSums = !recipe.lanes || (recipe.lanes[0] === columns.id && dimAt(columns.extent, batch) % width === 0);
+    if (width === 1 || !keepsSums) continue;
     const matrix = matrixOf(schedule, stage, columns, summed, batch);
     if (matrix && readersOf(stage, columns, recipe, batch) >= leastReaders) return { matrix, columns, width, summed };
   }
