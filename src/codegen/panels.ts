@@ -1,5 +1,5 @@
-// Products that go through more columns of a matrix than the first cache holds lines for: the columns that one tile reads are copied
-// first, one row beside the other, and all rows of the result then read the copy. Before: a kernel that sums. After: the same sums in
+// Products over more rows of a matrix than the first cache holds lines: the columns that one tile reads are copied first, one row
+// beside the other, and all rows of the result then read the copy. Before: a kernel that sums. After: the same sums in
 // a loop over panels of columns, behind a stage that copies one. Contract: exact. Not for threads: they would share the one copy.
 import { type Affine, type Axis, at, type Expr, isAffine, load } from "../ir/stage.ts";
 import { dimAt, dimText, isStatic } from "../ir/types.ts";
