@@ -1,12 +1,12 @@
 // Where loads stand in innermost loops, and tiles whose sums take all registers: against the plain TypeScript of the same model.
 import { describe, expect, it } from "vitest";
-import { type CompileOptions, compile } from "../../src/codegen/compile.ts";
+import { compile } from "../../src/codegen/compile.ts";
 import { orderLoads, registers } from "../../src/codegen/load-order.ts";
 import { countedLoop, type Loop, type Scalar, variableOf } from "../../src/codegen/loops.ts";
 import { watTextApart } from "../../src/codegen/wat/module.ts";
 import type { Module } from "../../src/ir/module.ts";
 import { compile as compileText } from "../dsl/compile.ts";
-import { loadUnit } from "./load.ts";
+import { results } from "./results.ts";
 
 type For = Extract<Loop, { kind: "for" }>;
 
@@ -124,19 +124,6 @@ model net(x: [N, ${k}]) -> [N, ${m}] {
 }
 loss(out, y: [N, ${m}]) = mse(out, y)
 train { batch = ${batch}; optimizer = sgd(lr = 0.1) }`);
-
-  /** Outputs of a number of rows, and the parameters after steps of as many. */
-  async function results(module: Module, rows: readonly number[], options: CompileOptions): Promise<number[]> {
-    const trainer = (await loadUnit(compile(module, options))).create({ seed: 4 });
-    for (const [i, column] of Object.values(trainer.inputs).entries())
-      for (let k = 0; k < column.length; k++) column[k] = Math.sin((k + i) * 12.9898) * Math.cos(k * 0.731 + i);
-    return rows.flatMap((n) => {
-      trainer.predict(n);
-      const out = [...trainer.read("out")];
-      trainer.step(n);
-      return [...out, ...trainer.read("w"), ...trainer.read("b")];
-    });
-  }
 
   const tightLoops = (module: Module): number =>
     watTextApart(compile(module, { target: "wasm" })).split("(loop $never").length - 1;

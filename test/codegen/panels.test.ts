@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type CompileOptions, compile } from "../../src/codegen/compile.ts";
 import type { Module } from "../../src/ir/module.ts";
 import { compile as compileText } from "../dsl/compile.ts";
-import { loadUnit } from "./load.ts";
+import { results } from "./results.ts";
 
 const net = (k: number, m: number, body: string, batch: number, optimizer = "adam(lr = 0.01)"): Module =>
   compileText(`
@@ -19,19 +19,6 @@ const panelsIn = (module: Module, options: CompileOptions): number =>
   compile(module, options)
     .programs.flatMap((p) => p.schedule.kernels)
     .filter((kernel) => kernel.stages[0]!.name.startsWith("panel_")).length;
-
-/** Outputs of some numbers of rows, and the parameters after steps of as many. */
-async function results(module: Module, rows: readonly number[], options: CompileOptions): Promise<number[]> {
-  const trainer = (await loadUnit(compile(module, options))).create({ seed: 4 });
-  for (const [i, column] of Object.values(trainer.inputs).entries())
-    for (let k = 0; k < column.length; k++) column[k] = Math.sin((k + i) * 12.9898) * Math.cos(k * 0.731 + i);
-  return rows.flatMap((n) => {
-    trainer.predict(n);
-    const out = [...trainer.read("out")];
-    trainer.step(n);
-    return [...out, ...trainer.read("w"), ...trainer.read("b")];
-  });
-}
 
 function expectClose(found: readonly number[], wanted: readonly number[], most: number): void {
   expect(found.length).toBe(wanted.length);

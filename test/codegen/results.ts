@@ -1,0 +1,17 @@
+// What a layer with parameters w and b gives and learns, for comparisons between ways to compile it.
+import { type CompileOptions, compile } from "../../src/codegen/compile.ts";
+import type { Module } from "../../src/ir/module.ts";
+import { loadUnit } from "./load.ts";
+
+/** Outputs of some numbers of rows, and the parameters after steps of as many. */
+export async function results(module: Module, rows: readonly number[], options: CompileOptions): Promise<number[]> {
+  const trainer = (await loadUnit(compile(module, options))).create({ seed: 4 });
+  for (const [i, column] of Object.values(trainer.inputs).entries())
+    for (let k = 0; k < column.length; k++) column[k] = Math.sin((k + i) * 12.9898) * Math.cos(k * 0.731 + i);
+  return rows.flatMap((n) => {
+    trainer.predict(n);
+    const out = [...trainer.read("out")];
+    trainer.step(n);
+    return [...out, ...trainer.read("w"), ...trainer.read("b")];
+  });
+}
