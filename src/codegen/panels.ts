@@ -1,9 +1,9 @@
-// Products over more rows of a matrix than the first cache holds lines: the columns that one tile reads are copied first, one row
-// beside the other, and all rows of the result then read the copy. Before: a kernel that sums. After: the same sums in
+// Products over more rows of a matrix than the first cache holds lines, or than share its places: the columns that one tile reads are
+// copied first, one row beside the other, and all rows of the result then read the copy. Before: a kernel that sums. After: the same sums in
 // a loop over panels of columns, behind a stage that copies one. Contract: exact. Not for threads: they would share the one copy.
 import { type Affine, type Axis, at, type Expr, isAffine, load } from "../ir/stage.ts";
 import { dimAt, dimText, isStatic } from "../ir/types.ts";
-import { cacheLevels, line } from "./cache.ts";
+import { cacheLevels, conflicts, line } from "./cache.ts";
 import { axisOf, compose, composeExpr, mapExpr, visitExpr } from "./expr.ts";
 import { stridesOfValue } from "./lower-context.ts";
 import { asKernel } from "./passes/inline.ts";
@@ -45,8 +45,7 @@ function panelOf(schedule: Schedule, kernel: Kernel, caps: Caps, batch: number):
   const isPlain =
     !(stage.sparse || stage.band || stage.filter) && stage.reduce?.op === "add" && stage.out.mode === "set";
   if (others.length > 0 || !isPlain || !summed || folded.length > 1) return undefined;
-  if (dimAt(summed.extent, batch) <= cacheLevels[0].lines || !isContraction(stage) || hasLongEnd(stage))
-    return undefined;
+  if (!isContraction(stage) || hasLongEnd(stage)) return undefined;
   const recipe = chooseRecipe(schedule, kernel, caps, batch);
   for (const columns of stage.axes.filter((a) => a.kind === "parallel" && isStatic(a.extent))) {
     const width = recipe.tiles.get(columns.id) ?? 1;
@@ -77,7 +76,9 @@ function matrixOf(
   const axes = matrix.at.map(axisOf);
   const strides = stridesOfValue(schedule, matrix.of, batch);
   const strideOf = (axis: Axis): number => strides[axes.indexOf(axis.id)] ?? 0;
-  return axes.length === 2 && strideOf(columns) === 1 && strideOf(summed) >= line ? matrix : undefined;
+  const [apart, rows] = [strideOf(summed), dimAt(summed.extent, batch)];
+  const isLarge = apart >= line && (rows > cacheLevels[0].lines || conflicts(apart, rows));
+  return axes.length === 2 && strideOf(columns) === 1 && isLarge ? matrix : undefined;
 }
 
 /** How many tiles read the same columns. */

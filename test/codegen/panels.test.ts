@@ -69,10 +69,18 @@ describe("panels", () => {
     },
   );
 
+  it("are made in TypeScript of fewer rows that share places of the cache, and not of those beside each other", async () => {
+    const [shared, apart] = [net(128, 128, "relu(x @ w + b)", 64), net(128, 136, "relu(x @ w + b)", 64)];
+    expect(panelsIn(shared, { target: "ts" })).toBeGreaterThan(0);
+    expect(panelsIn(apart, { target: "ts" })).toBe(0);
+    const wanted = await results(shared, [64, 9], { target: "ts", recipes: "naive" });
+    expect(await results(shared, [64, 9], { target: "ts" })).toEqual(wanted);
+  });
+
   it("are not made where few rows read them, the matrix is small, or the build is for looking into", () => {
     const options: CompileOptions = { target: "wasm" };
     expect(panelsIn(net(512, 32, "x @ w", 16), options)).toBe(0);
-    expect(panelsIn(net(256, 32, "x @ w", 64), options)).toBe(0);
+    expect(panelsIn(net(96, 32, "x @ w", 64), options)).toBe(0);
     expect(panelsIn(net(512, 32, "x @ w", 64), { target: "ts", debug: true })).toBe(0);
   });
 });
