@@ -16,7 +16,24 @@ import { isContraction } from "./tileable.ts";
 /** A copy is worth it from so many tiles on that read it. */
 const leastReaders = 8;
 
-export function copyPanels(schedule: Schedule, caps: Caps, batch: number): Schedule {
+/**
+ * Of programs that run on batches: a step and what evaluates it. What a model predicts is asked for single rows too, for which a copy
+ * would take twice what the product does; unless it only predicts, and for batches of a given size.
+ */
+export function copyPanels(
+  schedules: ReadonlyMap<string, Schedule>,
+  caps: Caps,
+  batch: number,
+): ReadonlyMap<string, Schedule> {
+  const programs = schedules.has("step") ? ["step", "evaluate"] : ["predict"];
+  const copied = [...schedules].map(([name, schedule]): [string, Schedule] => [
+    name,
+    programs.includes(name) ? inProgram(schedule, caps, batch) : schedule,
+  ]);
+  return new Map(copied);
+}
+
+function inProgram(schedule: Schedule, caps: Caps, batch: number): Schedule {
   let values = schedule.values;
   const kernels = schedule.kernels.flatMap((kernel) => {
     const wanted = panelOf(schedule, kernel, caps, batch);

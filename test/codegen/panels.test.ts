@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type CompileOptions, compile } from "../../src/codegen/compile.ts";
 import type { Module } from "../../src/ir/module.ts";
 import { compile as compileText } from "../dsl/compile.ts";
+import { loadUnit } from "./load.ts";
 import { results } from "./results.ts";
 
 const net = (k: number, m: number, body: string, batch: number, optimizer = "adam(lr = 0.01)"): Module =>
@@ -27,6 +28,28 @@ function expectClose(found: readonly number[], wanted: readonly number[], most: 
 }
 
 describe("panels", () => {
+  it.each([
+    [400, 16, "x @ w", 48],
+    [512, 40, "relu(x @ w) + x[:, 0:1]", 64],
+    [393, 31, "x @ w * 2", 63],
+  ])("of a product of [%d, %d] alone, %s, give the same outputs, row by row", async (k, m, body, batch) => {
+    const module = compileText(`model m(x: [N, ${k}]) -> [N, ${m}] {\n  param w: [${k}, ${m}] = randn()\n  ${body}\n}`);
+    const outputs = async (options: CompileOptions): Promise<number[]> => {
+      const trainer = (await loadUnit(compile(module, { ...options, batch }))).create({ seed: 4 });
+      const x = trainer.inputs["x"]!;
+      for (let i = 0; i < x.length; i++) x[i] = Math.sin(i * 12.9898) * Math.cos(i * 0.731);
+      return [batch, 1, 9].flatMap((n) => {
+        trainer.predict(n);
+        return [...trainer.read("out")];
+      });
+    };
+    const naive = await outputs({ target: "ts", recipes: "naive" });
+    expect(panelsIn(module, { target: "ts", batch })).toBeGreaterThan(0);
+    expect(await outputs({ target: "ts" })).toEqual(naive);
+    if (m % 8 === 0) expect(panelsIn(module, { target: "wasm", batch })).toBeGreaterThan(0);
+    expectClose(await outputs({ target: "wasm" }), naive, 1e-4);
+  });
+
   it.each([
     [400, 16, "x @ w", 48],
     [401, 24, "relu(x @ w + b)", 52],
@@ -75,6 +98,19 @@ describe("panels", () => {
     expect(panelsIn(apart, { target: "ts" })).toBe(0);
     const wanted = await results(shared, [64, 9], { target: "ts", recipes: "naive" });
     expect(await results(shared, [64, 9], { target: "ts" })).toEqual(wanted);
+  });
+
+  it("are made for batches, and not for what may be asked of one row", () => {
+    const programsOf = (module: Module, options: CompileOptions): string[] =>
+      compile(module, options)
+        .programs.filter((p) => p.procedures.some(({ name }) => name.startsWith("panel_")))
+        .map(({ name }) => name);
+    const trained = programsOf(net(512, 32, "x @ w", 64), { target: "wasm" });
+    expect(trained).toContain("evaluate");
+    expect(trained).not.toContain("predict");
+    const product = compileText("model m(x: [N, 512]) -> [N, 32] {\n  param w: [512, 32] = randn()\n  x @ w\n}");
+    expect(programsOf(product, { target: "wasm", batch: 64 })).toEqual(["predict"]);
+    expect(programsOf(product, { target: "wasm" })).toEqual([]);
   });
 
   it("are not made where few rows read them, the matrix is small, or the build is for looking into", () => {

@@ -3,7 +3,7 @@ import { type CompileOptions, compile } from "../../src/codegen/compile.ts";
 import type { Module } from "../../src/ir/module.ts";
 import { loadUnit } from "./load.ts";
 
-/** Outputs of some numbers of rows, and the parameters after steps of as many. */
+/** Outputs and losses of some numbers of rows, and the parameters after steps of as many. */
 export async function results(module: Module, rows: readonly number[], options: CompileOptions): Promise<number[]> {
   const trainer = (await loadUnit(compile(module, options))).create({ seed: 4 });
   for (const [i, column] of Object.values(trainer.inputs).entries())
@@ -11,7 +11,10 @@ export async function results(module: Module, rows: readonly number[], options: 
   return rows.flatMap((n) => {
     trainer.predict(n);
     const out = [...trainer.read("out")];
-    trainer.step(n);
-    return [...out, ...trainer.read("w"), ...trainer.read("b")];
+    const losses = [trainer.evaluate, trainer.step].map((run) => {
+      run(n);
+      return trainer.scalars[trainer.index["loss"]!]!;
+    });
+    return [...out, ...losses, ...trainer.read("w"), ...trainer.read("b")];
   });
 }

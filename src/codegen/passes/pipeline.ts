@@ -126,7 +126,6 @@ export const placingPasses: readonly PlacingPass[] = [
     summary: "copies the columns of a large matrix that a tile reads again and again",
     everywhere: true,
     alone: true,
-    run: (schedules, target, batch) =>
-      new Map([...schedules].map(([name, schedule]) => [name, copyPanels(schedule, target, batch)])),
+    run: (schedules, target, batch) => copyPanels(schedules, target, batch),
   },
 ];
